@@ -1,0 +1,10 @@
+//! The host behind a wall: small safe wrappers over system calls, /proc, /sys and cgroups.
+//!
+//! The only crate of the project with unsafe code; each block says why it is sound. It knows nothing of guests, of
+//! libvirt or of any wire: callers give numbers and paths and get owned descriptors, plain structs and `io::Error`.
+
+pub mod cpu;
+pub mod fd;
+pub mod label;
+pub mod memory;
+pub mod process;

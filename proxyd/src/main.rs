@@ -1,0 +1,2 @@
+//! virtproxyd
+fn main() {}

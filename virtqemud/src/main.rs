@@ -1,0 +1,2 @@
+//! virtqemud
+fn main() {}
