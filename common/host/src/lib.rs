@@ -8,3 +8,4 @@ pub mod fd;
 pub mod label;
 pub mod memory;
 pub mod process;
+pub mod task;
