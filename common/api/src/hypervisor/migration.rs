@@ -1,0 +1,4 @@
+//! Moving a guest to another host.
+
+/// Migration in its phases.
+pub trait Migration: Send + Sync {}
