@@ -77,8 +77,8 @@ pub struct Entry {
     pub name: &'static str,
     /// The public call behind it: `virDomainCreateXML`; `None` where only the two ends of the wire know it.
     pub api: Option<&'static str>,
-    /// The reference's version that introduced it.
-    pub since: &'static str,
+    /// The reference's version that introduced it, where the public call is known.
+    pub since: Option<&'static str>,
     /// Which daemon answers.
     pub owner: Owner,
     /// Whether a read-only connection may call.
