@@ -5,6 +5,7 @@
 
 pub mod cpu;
 pub mod fd;
+pub mod inherited;
 pub mod label;
 pub mod memory;
 pub mod process;

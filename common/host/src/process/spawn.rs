@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::resource::Resource;
 
+use crate::inherited::PRIVATE_VARIABLES;
+
 use super::vfork::{Plan, start};
 use super::{Child, SpawnError as Error};
 
@@ -93,13 +95,13 @@ pub struct Spawn {
 
 impl Spawn {
     /// A process that runs `program`; without a slash it is looked for in PATH. The environment begins as a copy of this
-    /// process's.
+    /// process's, without what the service manager meant for this process alone (LISTEN_FDS, NOTIFY_SOCKET, ...).
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             arg0: None,
             args: Vec::new(),
-            env: std::env::vars_os().collect(),
+            env: std::env::vars_os().filter(|(name, _)| !PRIVATE_VARIABLES.iter().any(|it| name == it)).collect(),
             fds: Vec::new(),
             stdio: Default::default(),
             cwd: None,
