@@ -1,0 +1,293 @@
+//! One field of a struct or variant: what its `#[xml(...)]` says, and the code that reads, writes and describes it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Expr, Field as SynField, GenericArgument, Ident, LitStr, PathArguments, Type};
+
+use crate::name;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Attr,
+    Child,
+    Children,
+    Text,
+    Flag,
+    Flatten,
+    Raw,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Plain,
+    Optional,
+    Many,
+}
+
+pub(crate) struct Field {
+    pub(crate) ident: Ident,
+    /// The type inside `Option` or `Vec`.
+    inner: Type,
+    shape: Shape,
+    kind: Kind,
+    /// The elements that lead to the one meant.
+    path: Vec<String>,
+    name: String,
+    default: Option<TokenStream>,
+    omit_default: bool,
+    omit_empty: bool,
+    required: bool,
+    when: Option<syn::Path>,
+    live: bool,
+    secret: bool,
+    fault: Ident,
+}
+
+impl Field {
+    pub(crate) fn parse(field: &SynField) -> syn::Result<Self> {
+        let ident = field.ident.clone().ok_or_else(|| syn::Error::new_spanned(field, "Xml needs named fields"))?;
+        let (shape, inner) = shape_of(&field.ty);
+        let mut out = Self {
+            name: name::own(&ident),
+            ident,
+            inner,
+            shape,
+            kind: Kind::Flatten,
+            path: Vec::new(),
+            default: None,
+            omit_default: false,
+            omit_empty: false,
+            required: false,
+            when: None,
+            live: false,
+            secret: false,
+            fault: Ident::new("BadValue", Span::call_site()),
+        };
+        let mut kind = None;
+        for attr in field.attrs.iter().filter(|it| it.path().is_ident("xml")) {
+            attr.parse_nested_meta(|meta| {
+                let word = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                let said = match word.as_str() {
+                    "attr" => Some(Kind::Attr),
+                    "child" => Some(Kind::Child),
+                    "children" => Some(Kind::Children),
+                    "text" => Some(Kind::Text),
+                    "flag" => Some(Kind::Flag),
+                    "flatten" => Some(Kind::Flatten),
+                    "raw" => Some(Kind::Raw),
+                    _ => None,
+                };
+                if said.is_some() {
+                    kind = said;
+                    if meta.input.peek(syn::Token![=]) {
+                        out.place(&meta.value()?.parse::<LitStr>()?);
+                    }
+                    return Ok(());
+                }
+                match word.as_str() {
+                    "default" => {
+                        out.default = Some(if meta.input.peek(syn::Token![=]) {
+                            let value: Expr = meta.value()?.parse()?;
+                            quote!(#value)
+                        } else {
+                            quote!(::core::default::Default::default())
+                        });
+                    }
+                    "omit_default" => out.omit_default = true,
+                    "omit_empty" => out.omit_empty = true,
+                    "required" => out.required = true,
+                    "live" => out.live = true,
+                    "secret" => out.secret = true,
+                    "when" => out.when = Some(meta.value()?.parse()?),
+                    "fault" => out.fault = meta.value()?.parse()?,
+                    _ => return Err(meta.error("unknown word; see the vocabulary in virtbus_xml")),
+                }
+                Ok(())
+            })?;
+        }
+        out.kind = kind.ok_or_else(|| {
+            syn::Error::new_spanned(field, "say what it is: attr, child, children, text, flag, flatten or raw")
+        })?;
+        out.check(field)?;
+        Ok(out)
+    }
+
+    /// `mac/@address`, `os/type` or a plain name.
+    fn place(&mut self, place: &LitStr) {
+        let place = place.value();
+        let mut steps: Vec<String> = place.split('/').map(str::to_owned).collect();
+        let last = steps.pop().unwrap_or_default();
+        self.name = last.strip_prefix('@').map(str::to_owned).unwrap_or(last);
+        self.path = steps;
+    }
+
+    fn check(&self, field: &SynField) -> syn::Result<()> {
+        let fail = |message: &str| Err(syn::Error::new_spanned(field, message));
+        match (self.kind, self.shape) {
+            (Kind::Children | Kind::Raw, shape) if shape != Shape::Many => fail("needs a Vec"),
+            (Kind::Attr | Kind::Child | Kind::Text, Shape::Many) => fail("a Vec needs `children`"),
+            (Kind::Flatten, shape) if shape != Shape::Plain => fail("flatten needs the type itself"),
+            _ if self.omit_default && self.default.is_none() => fail("omit_default needs default"),
+            _ => Ok(()),
+        }
+    }
+
+    fn path_tokens(&self) -> TokenStream {
+        let path = &self.path;
+        quote!(&[#(#path),*])
+    }
+
+    /// The expression that reads the field from `__node`.
+    pub(crate) fn read(&self) -> TokenStream {
+        let Self { inner, name, fault, .. } = self;
+        let path = self.path_tokens();
+        let kind = quote!(::virtbus_xml::ErrorKind::#fault);
+        let place = quote!(__node, #path, #name, #kind);
+        let (required, optional) = match self.kind {
+            Kind::Attr => (
+                quote!(::virtbus_xml::decode::attr::<#inner>(#place)?),
+                if self.required {
+                    quote!(::virtbus_xml::decode::attr_of_optional::<#inner>(#place)?)
+                } else {
+                    quote!(::virtbus_xml::decode::optional_attr::<#inner>(#place)?)
+                },
+            ),
+            Kind::Child => (
+                quote!(::virtbus_xml::decode::child::<#inner>(#place)?),
+                quote!(::virtbus_xml::decode::optional_child::<#inner>(#place)?),
+            ),
+            Kind::Text => (
+                quote!(__node.read_text::<#inner>().map_err(|error| error.under(#kind))?),
+                quote!(::virtbus_xml::decode::optional_text::<#inner>(__node, #kind)?),
+            ),
+            Kind::Children => return quote!(::virtbus_xml::decode::children::<#inner>(#place)?),
+            Kind::Flag => return quote!(__node.descend(#path).is_some_and(|it| it.child(#name).is_some())),
+            Kind::Flatten => return quote!(<#inner as ::virtbus_xml::Xml>::read(__node)?),
+            Kind::Raw => return quote!(::virtbus_xml::raw::rest(__node)),
+        };
+        match (self.shape, &self.default) {
+            (Shape::Optional, None) => optional,
+            (Shape::Optional, Some(default)) => quote!(match #optional { None => #default, found => found }),
+            (_, Some(default)) => quote!(match #optional { Some(found) => found, None => #default }),
+            (_, None) => required,
+        }
+    }
+
+    fn guarded(&self, write: TokenStream) -> TokenStream {
+        let it = &self.ident;
+        let mut conditions = Vec::new();
+        if self.live {
+            conditions.push(quote!(!__w.options().inactive));
+        }
+        if self.secret {
+            conditions.push(quote!(__w.options().secure));
+        }
+        if let Some(when) = &self.when {
+            conditions.push(quote!(#when(#it, __w.options())));
+        }
+        if let (true, Some(default)) = (self.omit_default, &self.default) {
+            conditions.push(quote!(*#it != #default));
+        }
+        if conditions.is_empty() { write } else { quote!(if #(#conditions)&&* { #write }) }
+    }
+
+    fn each(&self, write: &TokenStream) -> TokenStream {
+        let it = &self.ident;
+        match self.shape {
+            Shape::Plain => quote!({ let __it = #it; #write }),
+            Shape::Optional => quote!(if let Some(__it) = #it { #write }),
+            Shape::Many => quote!(for __it in #it { #write }),
+        }
+    }
+
+    /// The statements that write the field's share of the start tag.
+    pub(crate) fn write_attrs(&self) -> Option<TokenStream> {
+        let Self { ident, name, .. } = self;
+        match self.kind {
+            Kind::Attr if self.path.is_empty() => {
+                let each = self.each(&quote!(__w.attr(#name, __it);));
+                Some(self.guarded(each))
+            }
+            Kind::Flatten => Some(self.guarded(quote!(::virtbus_xml::Xml::write_attrs(#ident, __w);))),
+            _ => None,
+        }
+    }
+
+    /// The statements that write the field's share of the content.
+    pub(crate) fn write_content(&self) -> Option<TokenStream> {
+        let Self { ident, name, .. } = self;
+        let write = match self.kind {
+            Kind::Attr => {
+                let (last, outer) = self.path.split_last()?;
+                let write = quote!(__w.start(#last); __w.attr(#name, __it); __w.end(#last););
+                self.each(&within(outer, &write))
+            }
+            Kind::Child => {
+                let write = if self.omit_empty {
+                    quote!(::virtbus_xml::Xml::write_unless_empty(__it, #name, __w);)
+                } else {
+                    quote!(::virtbus_xml::Xml::write(__it, #name, __w);)
+                };
+                self.each(&within(&self.path, &write))
+            }
+            Kind::Children => {
+                let all = within(&self.path, &self.each(&quote!(::virtbus_xml::Xml::write(__it, #name, __w);)));
+                if self.path.is_empty() { all } else { quote!(if !#ident.is_empty() { #all }) }
+            }
+            Kind::Text => self.each(&quote!(__w.text(__it);)),
+            Kind::Flag => {
+                let write = within(&self.path, &quote!(__w.start(#name); __w.end(#name);));
+                quote!(if *#ident { #write })
+            }
+            Kind::Flatten => quote!(::virtbus_xml::Xml::write_content(#ident, __w);),
+            Kind::Raw => self.each(&quote!(__it.put(__w);)),
+        };
+        Some(self.guarded(write))
+    }
+
+    /// The statements that describe the field.
+    pub(crate) fn describe(&self) -> TokenStream {
+        let Self { inner, name, .. } = self;
+        let path = self.path_tokens();
+        let inside = match self.kind {
+            Kind::Attr => quote!(__to.attr(#name, <#inner as ::virtbus_xml::Value>::VALUES)),
+            Kind::Child | Kind::Children => quote!(::virtbus_xml::describe::child::<#inner>(__to, #name)),
+            Kind::Text => quote!(__to.text(<#inner as ::virtbus_xml::Value>::VALUES)),
+            Kind::Flag => quote!({ __to.open(#name, ""); __to.close() }),
+            Kind::Flatten => quote!(<#inner as ::virtbus_xml::Xml>::describe(__to)),
+            Kind::Raw => quote!(__to.raw("")),
+        };
+        if self.path.is_empty() {
+            quote!(#inside;)
+        } else {
+            quote!(::virtbus_xml::describe::within(__to, #path, &mut |__to| #inside);)
+        }
+    }
+}
+
+fn within(path: &[String], write: &TokenStream) -> TokenStream {
+    if path.is_empty() {
+        return write.clone();
+    }
+    quote! {
+        ::virtbus_xml::decode::start_path(__w, &[#(#path),*]);
+        #write
+        ::virtbus_xml::decode::end_path(__w, &[#(#path),*]);
+    }
+}
+
+fn shape_of(ty: &Type) -> (Shape, Type) {
+    if let Type::Path(path) = ty
+        && let Some(last) = path.path.segments.last()
+        && let PathArguments::AngleBracketed(args) = &last.arguments
+        && let Some(GenericArgument::Type(inner)) = args.args.first()
+    {
+        if last.ident == "Option" {
+            return (Shape::Optional, inner.clone());
+        }
+        if last.ident == "Vec" {
+            return (Shape::Many, inner.clone());
+        }
+    }
+    (Shape::Plain, ty.clone())
+}

@@ -1,0 +1,173 @@
+//! The trait that `#[derive(Xml)]` implements, and the steps its generated code is made of.
+
+use crate::describe::Describe;
+use crate::document::{Document, Node};
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+use crate::writer::{FormatOptions, Writer};
+
+/// A type that is the inside of an element: its attributes and its content. The element's name belongs to the field that holds it.
+pub trait Xml: Sized {
+    /// Reads the value from its element.
+    ///
+    /// # Errors
+    /// The first fault, with its place.
+    fn read(node: Node<'_>) -> Result<Self>;
+
+    /// Writes the attributes.
+    fn write_attrs(&self, w: &mut Writer);
+
+    /// Writes text and child elements.
+    fn write_content(&self, w: &mut Writer);
+
+    /// Names everything the type can hold.
+    fn describe(to: &mut dyn Describe);
+
+    /// Writes the whole element.
+    fn write(&self, name: &str, w: &mut Writer) {
+        w.start(name);
+        self.write_attrs(w);
+        self.write_content(w);
+        w.end(name);
+    }
+
+    /// Writes the whole element unless it would be empty.
+    fn write_unless_empty(&self, name: &str, w: &mut Writer) {
+        let mark = w.mark();
+        w.start(name);
+        self.write_attrs(w);
+        self.write_content(w);
+        w.end_unless_empty(name, mark);
+    }
+}
+
+/// A value is an element with that text.
+impl<T: Value> Xml for T {
+    fn read(node: Node<'_>) -> Result<Self> {
+        node.read_text()
+    }
+
+    fn write_attrs(&self, _: &mut Writer) {}
+
+    fn write_content(&self, w: &mut Writer) {
+        w.text(self);
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        to.text(T::VALUES);
+    }
+}
+
+/// Reads a document whose root has this name.
+///
+/// # Errors
+/// Malformed text, another root, or the first fault inside.
+pub fn from_str<T: Xml>(text: &str, root: &str) -> Result<T> {
+    T::read(Document::parse(text)?.root_named(root)?)
+}
+
+/// Writes a document.
+#[must_use]
+pub fn to_string<T: Xml>(value: &T, root: &str, options: FormatOptions) -> String {
+    let mut w = Writer::new(options);
+    value.write(root, &mut w);
+    w.finish()
+}
+
+// Steps of generated code: `path` leads from `node` to the element that has the attribute or child.
+
+/// A required attribute.
+///
+/// # Errors
+/// It is missing or not such a value.
+pub fn attr<T: Value>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<T> {
+    match optional_attr(node, path, name, kind)? {
+        Some(value) => Ok(value),
+        None => Err(missing_attr(node, path, name)),
+    }
+}
+
+/// An attribute that may be absent.
+///
+/// # Errors
+/// It is not such a value.
+pub fn optional_attr<T: Value>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Option<T>> {
+    let Some(attr) = node.descend(path).and_then(|it| it.attr(name)) else { return Ok(None) };
+    attr.read().map(Some).map_err(|error| error.under(kind))
+}
+
+/// An attribute that must be there if its element is.
+///
+/// # Errors
+/// It is missing or not such a value.
+pub fn attr_of_optional<T: Value>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Option<T>> {
+    match node.descend(path) {
+        None => Ok(None),
+        Some(element) => attr(element, &[], name, kind).map(Some),
+    }
+}
+
+fn missing_attr(node: Node<'_>, path: &[&str], name: &str) -> Error {
+    match node.descend(path) {
+        Some(element) => element.missing(&format!("@{name}")),
+        None => node.missing(&path.join("/")),
+    }
+}
+
+/// A required child element.
+///
+/// # Errors
+/// It is missing or does not read.
+pub fn child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<T> {
+    match optional_child(node, path, name, kind)? {
+        Some(value) => Ok(value),
+        None => {
+            let mut steps = path.to_vec();
+            steps.push(name);
+            Err(node.missing(&steps.join("/")))
+        }
+    }
+}
+
+/// A child element that may be absent; of several the first counts.
+///
+/// # Errors
+/// It does not read.
+pub fn optional_child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Option<T>> {
+    let Some(child) = node.descend(path).and_then(|it| it.child(name)) else { return Ok(None) };
+    T::read(child).map(Some).map_err(|error| error.under(kind))
+}
+
+/// All child elements of a name.
+///
+/// # Errors
+/// The first that does not read.
+pub fn children<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Vec<T>> {
+    let Some(parent) = node.descend(path) else { return Ok(Vec::new()) };
+    parent.children(name).map(|it| T::read(it).map_err(|error| error.under(kind))).collect()
+}
+
+/// The text of the element; `None` when there is none.
+///
+/// # Errors
+/// It is not such a value.
+pub fn optional_text<T: Value>(node: Node<'_>, kind: ErrorKind) -> Result<Option<T>> {
+    if node.text().is_empty() {
+        return Ok(None);
+    }
+    node.read_text().map(Some).map_err(|error| error.under(kind))
+}
+
+/// Opens the elements of a path.
+pub fn start_path(w: &mut Writer, path: &[&str]) {
+    for name in path {
+        w.start(name);
+    }
+}
+
+/// Closes the elements of a path.
+pub fn end_path(w: &mut Writer, path: &[&str]) {
+    for name in path.iter().rev() {
+        w.end(name);
+    }
+}

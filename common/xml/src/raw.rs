@@ -1,0 +1,170 @@
+//! Elements nobody interprets, kept whole: foreign metadata and what has no field yet.
+
+use crate::decode::Xml;
+use crate::describe::Describe;
+use crate::document::{Content, Node};
+use crate::error::Result;
+use crate::names;
+use crate::writer::Writer;
+
+/// One part of a kept element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RawPart {
+    /// A child element.
+    Element(RawElement),
+    /// Text between.
+    Text(String),
+}
+
+/// An element kept as it was written, with the namespace declarations it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawElement {
+    /// The name with its prefix.
+    pub name: String,
+    /// The attributes in order, declarations first.
+    pub attrs: Vec<(String, String)>,
+    /// Texts and child elements in order.
+    pub parts: Vec<RawPart>,
+}
+
+impl RawElement {
+    /// Copies an element with everything in it; all of it counts as known.
+    #[must_use]
+    pub fn take(node: Node<'_>) -> Self {
+        node.keep_all();
+        let mut element = Self::copy(node);
+        element.declare_prefixes(node);
+        element
+    }
+
+    fn copy(node: Node<'_>) -> Self {
+        let attrs = node.attrs_raw();
+        let (declarations, others): (Vec<_>, Vec<_>) = attrs.iter().partition(|it| names::is_declaration(it.name));
+        Self {
+            name: node.name().to_owned(),
+            attrs: declarations.iter().chain(&others).map(|it| (it.name.to_owned(), it.value.to_string())).collect(),
+            parts: node
+                .nodes()
+                .map(|it| match it.content() {
+                    Content::Element(_) => RawPart::Element(Self::copy(it)),
+                    Content::Text(text) => RawPart::Text(text.to_string()),
+                })
+                .collect(),
+        }
+    }
+
+    /// Brings along the declaration of the element's own prefix where it stands on an element outside.
+    fn declare_prefixes(&mut self, node: Node<'_>) {
+        let (prefix, _) = names::split(&self.name);
+        let declared = self.attrs.iter().any(|(name, _)| names::declared_prefix(name) == Some(prefix));
+        if let (false, Some(uri)) = (declared, node.namespace()) {
+            let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
+            self.attrs.insert(0, (name, uri.to_owned()));
+        }
+    }
+
+    /// The namespace declared on the element itself.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        let (prefix, _) = names::split(&self.name);
+        let declaration = self.attrs.iter().find(|(name, _)| names::declared_prefix(name) == Some(prefix));
+        declaration.map(|(_, uri)| uri.as_str()).filter(|it| !it.is_empty())
+    }
+
+    /// Writes the element at its place in a document, in the layout libxml2 gives such copies (double quotes).
+    pub fn put(&self, w: &mut Writer) {
+        w.fragment(|out, depth| {
+            self.dump(out, depth, true);
+            out.push('\n');
+        });
+    }
+
+    fn dump(&self, out: &mut String, depth: usize, layout: bool) {
+        out.push('<');
+        out.push_str(&self.name);
+        for (name, value) in &self.attrs {
+            out.push(' ');
+            out.push_str(name);
+            out.push_str("=\"");
+            escape(out, value, true);
+            out.push('"');
+        }
+        if self.parts.is_empty() {
+            out.push_str("/>");
+            return;
+        }
+        out.push('>');
+        // One text among the parts makes blanks significant: then nothing inside is laid out.
+        let layout = layout && !self.parts.iter().any(|it| matches!(it, RawPart::Text(_)));
+        for part in &self.parts {
+            if layout {
+                new_line(out, depth + 1);
+            }
+            match part {
+                RawPart::Element(it) => it.dump(out, depth + 1, layout),
+                RawPart::Text(text) => escape(out, text, false),
+            }
+        }
+        if layout {
+            new_line(out, depth);
+        }
+        out.push_str("</");
+        out.push_str(&self.name);
+        out.push('>');
+    }
+}
+
+fn new_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    for _ in 0..depth {
+        out.push_str("  ");
+    }
+}
+
+fn escape(out: &mut String, text: &str, in_attr: bool) {
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\r' => out.push_str("&#13;"),
+            '"' if in_attr => out.push_str("&quot;"),
+            '\n' if in_attr => out.push_str("&#10;"),
+            '\t' if in_attr => out.push_str("&#9;"),
+            _ => out.push(c),
+        }
+    }
+}
+
+/// The content of an element whose children are all kept, such as `<metadata>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawContent {
+    /// The child elements in order.
+    pub elements: Vec<RawElement>,
+}
+
+impl Xml for RawContent {
+    fn read(node: Node<'_>) -> Result<Self> {
+        let elements = node.elements().map(RawElement::take).collect();
+        node.keep_all();
+        Ok(Self { elements })
+    }
+
+    fn write_attrs(&self, _: &mut Writer) {}
+
+    fn write_content(&self, w: &mut Writer) {
+        for element in &self.elements {
+            element.put(w);
+        }
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        to.raw("");
+    }
+}
+
+/// The child elements of `node` that no field asked for.
+#[must_use]
+pub fn rest(node: Node<'_>) -> Vec<RawElement> {
+    node.elements().filter(|it| !it.is_known()).map(RawElement::take).collect()
+}

@@ -1,0 +1,92 @@
+//! What an attribute or a text can be: the trait, and the plain types of the language.
+//! The scalars libvirt has of its own are in the modules below.
+
+mod cpuset;
+mod mac;
+mod number;
+mod size;
+mod switch;
+
+use std::fmt::Write as _;
+
+pub use cpuset::CpuSet;
+pub use mac::Mac;
+pub use number::{Hex, HexWidth};
+pub use size::{ByteSize, ScaledValue, Size, Unit};
+pub use switch::{OnOff, YesNo};
+
+use crate::error::{ErrorKind, Fault};
+use crate::writer::Escaped;
+
+/// A type whose values are written as one text. Everything that is a `Value` is also an element with that text.
+pub trait Value: Sized {
+    /// The allowed texts, where there is a list of them.
+    const VALUES: &'static [&'static str] = &[];
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// Why the text is no such value; the caller adds the place.
+    fn from_text(text: &str) -> Result<Self, Fault>;
+
+    /// Writes the value; the writer escapes it.
+    fn put(&self, out: &mut Escaped<'_>);
+}
+
+impl Value for String {
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        Ok(text.to_owned())
+    }
+
+    fn put(&self, out: &mut Escaped<'_>) {
+        out.push(self);
+    }
+}
+
+/// Numbers in decimal, as the reference reads them: leading blanks and a plus sign are accepted, nothing may follow.
+macro_rules! decimal {
+    ($($number:ty: $what:literal),* $(,)?) => { $(
+        impl Value for $number {
+            fn from_text(text: &str) -> Result<Self, Fault> {
+                text.trim_start_matches([' ', '\t', '\n', '\r']).parse().map_err(|_| Fault::NotA($what))
+            }
+
+            fn put(&self, out: &mut Escaped<'_>) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{self}");
+            }
+        }
+    )* };
+}
+
+decimal! {
+    u8: "a number from 0 to 255",
+    u16: "a number from 0 to 65535",
+    u32: "a non-negative integer",
+    u64: "a non-negative integer",
+    i16: "a small integer",
+    i32: "an integer",
+    i64: "an integer",
+}
+
+impl Value for uuid::Uuid {
+    /// 32 hex digits; blanks and hyphens between pairs are read over, as the reference does.
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let malformed = || {
+            Fault::Other(
+                ErrorKind::Internal,
+                format!("malformed UUID \"{}\"", text.chars().take(60).collect::<String>()),
+            )
+        };
+        let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ' | '\t' | '\n' | '\r')).collect();
+        if digits.len() != 32 {
+            return Err(malformed());
+        }
+        Self::try_parse(&digits).map_err(|_| malformed())
+    }
+
+    fn put(&self, out: &mut Escaped<'_>) {
+        let mut buffer = Self::encode_buffer();
+        out.push(self.hyphenated().encode_lower(&mut buffer));
+    }
+}

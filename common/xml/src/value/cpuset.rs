@@ -1,0 +1,125 @@
+//! Sets of CPU or node numbers, as `0-3,^2,8`.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+
+use crate::error::{ErrorKind, Fault};
+use crate::value::Value;
+use crate::writer::Escaped;
+
+/// The largest number a set may hold plus one; the reference's bitmaps of CPUs end there.
+const LIMIT: u32 = 16384;
+
+/// A set of CPU or node numbers; written as ranges in ascending order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct CpuSet(pub BTreeSet<u32>);
+
+impl CpuSet {
+    /// Whether a number is in the set.
+    #[must_use]
+    pub fn contains(&self, number: u32) -> bool {
+        self.0.contains(&number)
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<u32> for CpuSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        Self(numbers.into_iter().collect())
+    }
+}
+
+impl std::str::FromStr for CpuSet {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        parse(text).ok_or_else(|| {
+            let shown: String = text.chars().take(60).collect();
+            Fault::Other(ErrorKind::Argument, format!("\"{shown}\" is not a set of numbers such as 0-3,^2"))
+        })
+    }
+}
+
+fn parse(text: &str) -> Option<CpuSet> {
+    let mut set = BTreeSet::new();
+    if text.trim().is_empty() {
+        return None;
+    }
+    for part in text.split(',') {
+        let part = part.trim();
+        if let Some(excluded) = part.strip_prefix('^') {
+            set.remove(&number(excluded)?);
+            continue;
+        }
+        match part.split_once('-') {
+            None => {
+                set.insert(number(part)?);
+            }
+            Some((first, last)) => {
+                let (first, last) = (number(first)?, number(last)?);
+                if first > last {
+                    return None;
+                }
+                set.extend(first..=last);
+            }
+        }
+    }
+    Some(CpuSet(set))
+}
+
+fn number(text: &str) -> Option<u32> {
+    let text = text.trim();
+    if !text.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().filter(|it| *it < LIMIT)
+}
+
+impl fmt::Display for CpuSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut numbers = self.0.iter().copied().peekable();
+        let mut separator = "";
+        while let Some(first) = numbers.next() {
+            let mut last = first;
+            while let Some(next) = numbers.next_if(|it| Some(*it) == last.checked_add(1)) {
+                last = next;
+            }
+            write!(f, "{separator}{first}")?;
+            if last > first {
+                write!(f, "-{last}")?;
+            }
+            separator = ",";
+        }
+        Ok(())
+    }
+}
+
+impl Value for CpuSet {
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        text.parse()
+    }
+
+    fn put(&self, out: &mut Escaped<'_>) {
+        let _ = write!(out, "{self}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_exclusions() {
+        let shown = |text: &str| text.parse::<CpuSet>().map(|it| it.to_string()).ok();
+        assert_eq!(shown("0-3,^2,8").as_deref(), Some("0-1,3,8"));
+        assert_eq!(shown("1,0").as_deref(), Some("0-1"));
+        for bad in ["x", "", "3-1", "1-", "99999999", "-1", "1,,2"] {
+            assert_eq!(shown(bad), None, "{bad}");
+        }
+    }
+}

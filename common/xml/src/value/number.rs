@@ -1,0 +1,62 @@
+//! Numbers written in hexadecimal.
+
+use std::fmt::Write as _;
+
+use crate::error::Fault;
+use crate::value::Value;
+use crate::writer::Escaped;
+
+/// How many digits a [`Hex`] is padded to: addresses have a fixed width, most others none.
+pub type HexWidth = usize;
+
+/// A number written as `0x` with at least `W` hex digits; read in decimal, octal (`0`) or hexadecimal (`0x`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Hex<const W: HexWidth>(pub u64);
+
+impl<const W: HexWidth> Value for Hex<W> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        any_base(text).map(Self).ok_or(Fault::NotA("a non-negative integer"))
+    }
+
+    fn put(&self, out: &mut Escaped<'_>) {
+        let _ = write!(out, "0x{:0W$x}", self.0);
+    }
+}
+
+impl<const W: HexWidth> From<u32> for Hex<W> {
+    fn from(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
+/// A number in the base its prefix names, as C reads integer constants.
+fn any_base(text: &str) -> Option<u64> {
+    let text = text.trim_start();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (digits, base) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+        None => (text, 10),
+    };
+    // from_str_radix would accept a second sign.
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    u64::from_str_radix(digits, base).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bases() {
+        assert_eq!(any_base("0x1F"), Some(31));
+        assert_eq!(any_base("010"), Some(8));
+        assert_eq!(any_base("10"), Some(10));
+        assert_eq!(any_base("0"), Some(0));
+        assert_eq!(any_base("-1"), None);
+        assert_eq!(any_base("0x"), None);
+        assert_eq!(any_base("1x"), None);
+    }
+}
