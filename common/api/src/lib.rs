@@ -10,6 +10,7 @@
 //! * A driver that does not offer a function leaves the trait's default, which answers `NO_SUPPORT`.
 //! * Access has been checked by the front; engines do not know who calls.
 
+pub mod access;
 pub mod error;
 pub mod event;
 pub mod flags;

@@ -1,1 +1,21 @@
-//! virtbus-dbus-front
+//! The D-Bus front: `org.libvirt.*` objects over the engine traits.
+//!
+//! Paths and interfaces are libvirt-dbus's (`/org/libvirt/QEMU/domain/_UUID`, `org.libvirt.Domain`), in the standard
+//! form of D-Bus: ObjectManager, PropertiesChanged, typed errors `org.libvirt.Error.<CODE>`. What libvirt-dbus lacks
+//! stands beside it on the same interfaces. Every message's sender is resolved and checked ([`access`]). No engine is
+//! named here, and libvirt-dbus's quirks are not served: they live in the proxy's relay.
+
+pub mod access;
+pub mod connect;
+pub mod document;
+pub mod domain;
+pub mod error;
+pub mod front;
+pub mod objects;
+pub mod params;
+pub mod paths;
+pub mod relay;
+pub mod signals;
+pub mod stream;
+
+pub use front::{Bus, Front};

@@ -1,0 +1,275 @@
+//! `org.libvirt.Connect`: the hypervisor and the host it runs on.
+
+use std::{collections::HashMap, sync::Arc};
+
+use virtbus_api::{
+    DomainRef, Error as ApiError,
+    flags::{DefineFlags, ListFilter, StartFlags},
+};
+use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
+
+use crate::{
+    document,
+    error::Result,
+    front::Cx,
+    objects,
+    params::{self, optional, word},
+};
+
+/// The object at the root.
+#[derive(Debug)]
+pub struct Connect {
+    pub(crate) cx: Arc<Cx>,
+}
+
+impl Connect {
+    async fn found(&self, connection: &Connection, domain: virtbus_api::Result<DomainRef>) -> Result<OwnedObjectPath> {
+        Ok(objects::add(connection, &self.cx, &domain?).await?)
+    }
+}
+
+/// The names and types of methods and properties are libvirt-dbus 1.4.1's, where it has them.
+#[zbus::interface(name = "org.libvirt.Connect")]
+impl Connect {
+    #[zbus(property(emits_changed_signal = "const"))]
+    async fn encrypted(&self) -> bool {
+        false
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn hostname(&self) -> Result<String> {
+        Ok(self.cx.driver.hostname()?)
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    async fn lib_version(&self) -> u64 {
+        self.cx.driver.library_version()
+    }
+
+    /// Messages travel over a local bus that authenticates its users.
+    #[zbus(property(emits_changed_signal = "const"))]
+    async fn secure(&self) -> bool {
+        true
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn version(&self) -> Result<u64> {
+        Ok(self.cx.driver.hypervisor_version().await?)
+    }
+
+    /// The connection's URI, for example `qemu:///system`.
+    #[zbus(property(emits_changed_signal = "const"), name = "URI")]
+    async fn uri(&self) -> String {
+        self.cx.driver.uri()
+    }
+
+    /// The hypervisor's name: `QEMU`.
+    #[zbus(property(emits_changed_signal = "const"))]
+    async fn hypervisor_type(&self) -> String {
+        self.cx.driver.hypervisor_type()
+    }
+
+    #[zbus(name = "DomainCreateXML", out_args("domain"))]
+    async fn domain_create_xml(
+        &self,
+        xml: &str,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        self.cx.access.check(connection, &header, "domain:start").await?;
+        let flags: StartFlags = word(flags, "virDomainCreateXML")?;
+        let domain = document::parse_domain(xml, flags.contains(StartFlags::VALIDATE))?;
+        let domain = self.cx.driver.create(domain, flags, self.cx.lease.lease()).await;
+        self.found(connection, domain).await
+    }
+
+    #[zbus(name = "DomainDefineXML", out_args("domain"))]
+    async fn domain_define_xml(
+        &self,
+        xml: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        self.define(xml, DefineFlags::empty(), &header, connection).await
+    }
+
+    /// `DomainDefineXML` with flags: 1 validates the document.
+    #[zbus(name = "DomainDefineXMLFlags", out_args("domain"))]
+    async fn domain_define_xml_flags(
+        &self,
+        xml: &str,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        self.define(xml, word(flags, "virDomainDefineXMLFlags")?, &header, connection).await
+    }
+
+    #[zbus(name = "DomainLookupByID", out_args("domain"))]
+    async fn domain_lookup_by_id(
+        &self,
+        id: i32,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        let id = u32::try_from(id).map_err(|_| ApiError::invalid_arg(format!("domain id {id} is negative")))?;
+        self.found(connection, self.cx.driver.lookup_by_id(id)).await
+    }
+
+    #[zbus(out_args("domain"))]
+    async fn domain_lookup_by_name(
+        &self,
+        name: &str,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        self.found(connection, self.cx.driver.lookup_by_name(name)).await
+    }
+
+    #[zbus(name = "DomainLookupByUUID", out_args("domain"))]
+    async fn domain_lookup_by_uuid(
+        &self,
+        uuid: &str,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        let uuid = uuid::Uuid::try_parse(uuid)
+            .map_err(|_| ApiError::invalid_arg(format!("uuidstr '{uuid}' must be a valid UUID")))?;
+        self.found(connection, self.cx.driver.lookup_by_uuid(uuid)).await
+    }
+
+    #[zbus(out_args("domains"))]
+    async fn list_domains(
+        &self,
+        flags: u32,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<OwnedObjectPath>> {
+        let filter: ListFilter = word(flags, "virConnectListAllDomains")?;
+        let mut paths = Vec::new();
+        for domain in self.cx.driver.list(filter) {
+            paths.push(objects::add(connection, &self.cx, &domain).await?);
+        }
+        Ok(paths)
+    }
+
+    #[zbus(out_args("capabilities"))]
+    async fn get_capabilities(&self) -> Result<String> {
+        Ok(document::capabilities(&self.cx.driver.capabilities().await?))
+    }
+
+    /// Empty strings stand for "the default".
+    #[zbus(out_args("domCapabilities"))]
+    async fn get_domain_capabilities(
+        &self,
+        emulatorbin: &str,
+        arch: &str,
+        machine: &str,
+        virttype: &str,
+        flags: u32,
+    ) -> Result<String> {
+        params::no_flags(flags, "virConnectGetDomainCapabilities")?;
+        let [emulator, arch, machine, virt] = [emulatorbin, arch, machine, virttype].map(optional);
+        let document = self.cx.driver.domain_capabilities(emulator, arch, machine, virt).await?;
+        Ok(document::domain_capabilities(&document))
+    }
+
+    #[zbus(name = "GetCPUModelNames", out_args("models"))]
+    async fn get_cpu_model_names(&self, arch: &str, flags: u32) -> Result<Vec<String>> {
+        params::no_flags(flags, "virConnectGetCPUModelNames")?;
+        Ok(self.cx.driver.cpu_models(arch).await?)
+    }
+
+    /// The most vCPUs a guest of this virtualisation type may have; an empty type is the default.
+    #[zbus(out_args("vcpus"))]
+    async fn get_max_vcpus(&self, virttype: &str) -> Result<u32> {
+        Ok(self.cx.driver.max_vcpus(optional(virttype)).await?)
+    }
+
+    /// Turns a domain document into QEMU's argv (format `qemu-argv`).
+    #[zbus(name = "DomainXMLToNative", out_args("config"))]
+    async fn domain_xml_to_native(
+        &self,
+        format: &str,
+        xml: &str,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String> {
+        self.cx.access.check(connection, &header, "connect:write").await?;
+        params::no_flags(flags, "virConnectDomainXMLToNative")?;
+        Ok(self.cx.driver.xml_to_native(format, document::parse_domain(xml, false)?).await?)
+    }
+
+    /// Model, memory in KiB, CPUs, MHz, NUMA nodes, sockets per node, cores per socket, threads per core.
+    #[zbus(out_args("nodeInfo"))]
+    async fn node_get_info(&self) -> Result<(NodeInfo,)> {
+        let it = self.cx.driver.node_info()?;
+        Ok(((it.model, it.memory_kib, it.cpus, it.mhz, it.nodes, it.sockets, it.cores, it.threads),))
+    }
+
+    #[zbus(name = "NodeGetCPUMap", out_args("res"))]
+    async fn node_get_cpu_map(&self, flags: u32) -> Result<Vec<bool>> {
+        params::no_flags(flags, "virNodeGetCPUMap")?;
+        Ok(self.cx.driver.cpu_map()?.online)
+    }
+
+    #[zbus(name = "NodeGetCPUStats", out_args("cpuStats"))]
+    async fn node_get_cpu_stats(&self, cpu: i32, flags: u32) -> Result<HashMap<String, u64>> {
+        params::no_flags(flags, "virNodeGetCPUStats")?;
+        let cpu = params::all_or_one(cpu, "cpuNum")?;
+        Ok(self.cx.driver.cpu_stats(cpu)?.into_iter().collect())
+    }
+
+    #[zbus(out_args("freemem"))]
+    async fn node_get_free_memory(&self) -> Result<u64> {
+        Ok(self.cx.driver.free_memory()?)
+    }
+
+    /// Free memory in bytes of up to `maxCells` NUMA cells from `startCell` on.
+    #[zbus(out_args("cells"))]
+    async fn node_get_cells_free_memory(&self, start: u32, max: u32) -> Result<Vec<u64>> {
+        Ok(self.cx.driver.cells_free_memory(start, max)?)
+    }
+
+    #[zbus(out_args("memoryParameters"))]
+    async fn node_get_memory_parameters(&self, flags: u32) -> Result<HashMap<String, OwnedVariant>> {
+        params::no_flags(flags, "virNodeGetMemoryParameters")?;
+        Ok(params::to_dict(self.cx.driver.memory_parameters()?))
+    }
+
+    #[zbus(out_args("stats"))]
+    async fn node_get_memory_stats(&self, cell: i32, flags: u32) -> Result<HashMap<String, u64>> {
+        params::no_flags(flags, "virNodeGetMemoryStats")?;
+        let cell = params::all_or_one(cell, "cellNum")?;
+        Ok(self.cx.driver.memory_stats(cell)?.into_iter().collect())
+    }
+
+    #[zbus(out_args("secModel"))]
+    async fn node_get_security_model(&self) -> Result<((String, String),)> {
+        Ok((self.cx.driver.security_model()?,))
+    }
+
+    #[zbus(signal)]
+    pub(crate) async fn domain_event(
+        emitter: &SignalEmitter<'_>,
+        domain: ObjectPath<'_>,
+        event: i32,
+        detail: i32,
+    ) -> zbus::Result<()>;
+}
+
+/// The figures of `NodeGetInfo` on the wire.
+type NodeInfo = (String, u64, u32, u32, u32, u32, u32, u32);
+
+impl Connect {
+    async fn define(
+        &self,
+        xml: &str,
+        flags: DefineFlags,
+        header: &Header<'_>,
+        connection: &Connection,
+    ) -> Result<OwnedObjectPath> {
+        self.cx.access.check(connection, header, "domain:save").await?;
+        let domain = document::parse_domain(xml, flags.contains(DefineFlags::VALIDATE))?;
+        let domain = self.cx.driver.define(domain, flags).await;
+        self.found(connection, domain).await
+    }
+}

@@ -1,0 +1,105 @@
+//! The engine's events as D-Bus signals, and the properties that change with them.
+
+use std::sync::Arc;
+
+use virtbus_api::{DomainEvent, DomainEventKind, MonitorEvent, event::Graphics};
+use zbus::{Connection, object_server::SignalEmitter};
+
+use crate::{connect::Connect, domain::Domain, front::Cx, objects, params, paths};
+
+/// Sends what a domain's event means: the object's coming and going, changed properties, the signal itself.
+pub async fn domain(connection: &Connection, cx: &Arc<Cx>, event: &DomainEvent) -> zbus::Result<()> {
+    let path = paths::domain(event.domain.uuid);
+    let emitter = SignalEmitter::new(connection, &path)?;
+    match &event.kind {
+        DomainEventKind::Lifecycle(it) => {
+            let root = SignalEmitter::new(connection, paths::ROOT)?;
+            if cx.driver.lookup_by_uuid(event.domain.uuid).is_ok() {
+                objects::add(connection, cx, &event.domain).await?;
+                changed(connection, cx, event, &emitter).await?;
+            }
+            Connect::domain_event(&root, path.as_ref(), it.number(), it.detail()).await?;
+            objects::remove_gone(connection, cx, &event.domain).await
+        }
+        DomainEventKind::Reboot => Domain::rebooted(&emitter).await,
+        DomainEventKind::RtcChange(offset) => Domain::rtc_change(&emitter, *offset).await,
+        DomainEventKind::Watchdog(action) => Domain::watchdog(&emitter, *action).await,
+        DomainEventKind::IoError { path, alias, action, reason } => {
+            Domain::io_error(&emitter, path, alias, *action as i32, reason).await
+        }
+        DomainEventKind::Graphics(it) => graphics(&emitter, it).await,
+        DomainEventKind::ControlError => Domain::control_error(&emitter).await,
+        DomainEventKind::DiskChange { old, new, alias, reason } => {
+            let [old, new] = [old, new].map(|it| it.as_deref().unwrap_or_default());
+            Domain::disk_change(&emitter, old, new, alias, *reason).await
+        }
+        DomainEventKind::TrayChange { alias, reason } => Domain::tray_change(&emitter, alias, *reason).await,
+        DomainEventKind::PmWakeup => Domain::pm_wakeup_signal(&emitter, 0).await,
+        DomainEventKind::PmSuspend => Domain::pm_suspend(&emitter, 0).await,
+        DomainEventKind::PmSuspendDisk => Domain::pm_suspend_disk(&emitter, 0).await,
+        DomainEventKind::BalloonChange(actual) => Domain::balloon_change(&emitter, *actual).await,
+        DomainEventKind::DeviceRemoved(alias) => Domain::device_removed(&emitter, alias).await,
+        DomainEventKind::DeviceAdded(alias) => Domain::device_added(&emitter, alias).await,
+        DomainEventKind::DeviceRemovalFailed(alias) => Domain::device_removal_failed(&emitter, alias).await,
+        DomainEventKind::Tunable(it) => Domain::tunable(&emitter, params::to_dict(it.clone())).await,
+        DomainEventKind::AgentLifecycle { state, reason } => Domain::agent_event(&emitter, *state, *reason).await,
+        DomainEventKind::JobCompleted(it) => Domain::job_completed(&emitter, params::to_dict(it.clone())).await,
+        DomainEventKind::MetadataChange { kind, uri } => {
+            Domain::metadata_change(&emitter, *kind, uri.as_deref().unwrap_or_default()).await
+        }
+    }
+}
+
+/// Sends an event of a domain's monitor.
+pub async fn monitor(connection: &Connection, event: &MonitorEvent) -> zbus::Result<()> {
+    let emitter = SignalEmitter::new(connection, paths::domain(event.domain.uuid))?;
+    let (seconds, micros) = event.timestamp;
+    let details = event.details.as_deref().unwrap_or_default();
+    Domain::monitor_event(&emitter, &event.name, seconds, micros, details).await
+}
+
+/// Sends `PropertiesChanged` for what a lifecycle event may have changed.
+async fn changed(
+    connection: &Connection,
+    cx: &Arc<Cx>,
+    event: &DomainEvent,
+    emitter: &SignalEmitter<'_>,
+) -> zbus::Result<()> {
+    use zbus::Variant;
+
+    let (driver, domain) = (&cx.driver, &event.domain);
+    // A domain that goes meanwhile has no properties to tell of; its removal follows.
+    let (Ok(now), Ok(state), Ok(persistent), Ok(updated)) = (
+        driver.lookup_by_uuid(domain.uuid),
+        driver.state(domain),
+        driver.is_persistent(domain),
+        driver.is_updated(domain),
+    ) else {
+        return Ok(());
+    };
+    let values = [
+        ("Active", Variant::from(state.is_active())),
+        ("Id", Variant::from(now.id.unwrap_or(0))),
+        ("Name", Variant::from(now.name)),
+        ("Persistent", Variant::from(persistent)),
+        ("State", Variant::from((state.number(), state.detail()))),
+        ("Updated", Variant::from(updated)),
+    ]
+    .into_iter()
+    .collect::<std::collections::HashMap<_, _>>();
+    let none: &[&str] = &[];
+    connection
+        .emit_signal(
+            None::<&str>,
+            emitter.path(),
+            "org.freedesktop.DBus.Properties",
+            "PropertiesChanged",
+            &("org.libvirt.Domain", values, none),
+        )
+        .await
+}
+
+async fn graphics(emitter: &SignalEmitter<'_>, it: &Graphics) -> zbus::Result<()> {
+    let [local, remote] = [&it.local, &it.remote].map(|it| (it.family, it.node.clone(), it.service.clone()));
+    Domain::graphics(emitter, it.phase, local, remote, &it.auth_scheme, it.subject.clone()).await
+}
