@@ -1,0 +1,240 @@
+//! The one legacy name on the bus, `org.libvirt`: calls written for libvirt-dbus go on to the owning daemon.
+//!
+//! A call is chosen by its object path and member, never by its content, and the daemon is told for whom it is
+//! (`org.libvirt.virtbus.Relay.Announce`), so that rights are those of the sender. Signals of the daemons appear under
+//! the legacy name too. The quirks that clients of libvirt-dbus rely on (observed on 1.4.1) live here alone: one error
+//! name for everything, and a doubled variant in `GetAll`.
+//!
+//! The loop never waits for a reply, so a stuck daemon holds up its own calls only.
+
+use std::{collections::HashMap, num::NonZeroU32};
+
+use futures_util::TryStreamExt as _;
+use zbus::{
+    Connection, MatchRule, Message, MessageStream, Structure, Variant,
+    fdo::{ConnectionCredentials, DBusProxy},
+    message::{Flags, Header, Type},
+};
+
+/// The name that libvirt-dbus has.
+pub const LEGACY_NAME: &str = "org.libvirt";
+
+/// The daemon behind the hypervisor's objects.
+const HYPERVISOR: &str = "org.libvirt.virtqemud";
+
+/// The error name that libvirt-dbus gives to every failure.
+const LEGACY_ERROR: &str = "org.libvirt.Error";
+
+/// Calls on their way at the same time; more are refused.
+const MAX_PENDING: usize = 4096;
+
+/// Senders whose user is kept; unique names are never used again, so forgetting them costs one question.
+const MAX_SENDERS: usize = 4096;
+
+/// Who a sender is.
+#[derive(Debug)]
+enum Sender {
+    /// The bus has been asked; these calls wait for its answer.
+    Asked(Vec<Message>),
+    /// User and process (0 where unknown).
+    Known(u32, u32),
+}
+
+/// What a reply is to.
+#[derive(Debug)]
+enum Pending {
+    /// The bus's answer about this sender.
+    Credentials(String),
+    /// A relayed call.
+    Call(Message),
+}
+
+/// The relay of one bus connection.
+#[derive(Debug)]
+pub struct Relay {
+    connection: Connection,
+    senders: HashMap<String, Sender>,
+    pending: HashMap<NonZeroU32, Pending>,
+}
+
+impl Relay {
+    /// Takes the legacy name on this bus.
+    pub async fn new(connection: Connection) -> Self {
+        Self { connection, senders: HashMap::new(), pending: HashMap::new() }
+    }
+
+    /// Relays until the bus is gone.
+    pub async fn run(mut self) -> zbus::Result<()> {
+        let mut messages = MessageStream::from(&self.connection);
+        let rule = MatchRule::builder().msg_type(Type::Signal).sender(HYPERVISOR).build()?;
+        DBusProxy::new(&self.connection).await?.add_match_rule(rule).await?;
+        self.connection.request_name(LEGACY_NAME).await?;
+        while let Some(message) = messages.try_next().await? {
+            let done = match message.message_type() {
+                Type::MethodCall => self.on_call(message).await,
+                Type::MethodReturn | Type::Error => self.on_reply(&message).await,
+                Type::Signal => self.on_signal(&message).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "a D-Bus message could not be relayed");
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_call(&mut self, call: Message) -> zbus::Result<()> {
+        let header = call.header();
+        let Some(sender) = header.sender().map(|it| it.as_str().to_owned()) else { return Ok(()) };
+        if self.pending.len() >= MAX_PENDING {
+            let text = format!("{MAX_PENDING} calls are on their way already; try again when some have returned");
+            return self.refuse(&header, "org.freedesktop.DBus.Error.LimitsExceeded", &text).await;
+        }
+        match self.senders.get_mut(&sender) {
+            Some(Sender::Known(uid, pid)) => {
+                let (uid, pid) = (*uid, *pid);
+                self.forward(&call, uid, pid).await
+            }
+            Some(Sender::Asked(waiting)) if waiting.len() >= MAX_PENDING => Ok(()),
+            Some(Sender::Asked(waiting)) => {
+                waiting.push(call);
+                Ok(())
+            }
+            None => self.ask_for(sender, call).await,
+        }
+    }
+
+    /// Asks the bus who the sender is; the call waits.
+    async fn ask_for(&mut self, sender: String, call: Message) -> zbus::Result<()> {
+        if self.senders.len() >= MAX_SENDERS {
+            self.senders.retain(|_, it| matches!(it, Sender::Asked(_)));
+        }
+        let question = Message::method_call("/org/freedesktop/DBus", "GetConnectionCredentials")
+            .destination("org.freedesktop.DBus")
+            .interface("org.freedesktop.DBus")
+            .build(&sender.as_str())?;
+        self.pending.insert(question.primary_header().serial_num(), Pending::Credentials(sender.clone()));
+        self.senders.insert(sender, Sender::Asked(vec![call]));
+        self.connection.send(&question).await
+    }
+
+    /// Sends the call on, announced as its sender's.
+    async fn forward(&mut self, call: &Message, uid: u32, pid: u32) -> zbus::Result<()> {
+        let header = call.header();
+        let (Some(path), Some(member)) = (header.path(), header.member()) else { return Ok(()) };
+        let owner = owner_of(path.as_str());
+        let flags = header.primary().flags();
+        let mut onward = Message::method_call(path.clone(), member.clone()).destination(owner).with_flags(flags);
+        if let Some(interface) = header.interface() {
+            onward = onward.interface(interface.clone());
+        }
+        let onward = with_body_of(call, onward)?;
+        let serial = onward.primary_header().serial_num();
+        let announcement = Message::method_call("/org/libvirt/QEMU", "Announce")
+            .destination(owner)
+            .interface("org.libvirt.virtbus.Relay")
+            .with_flags(Flags::NO_REPLY_EXPECTED)
+            .build(&(serial.get(), uid, pid))?;
+        if !flags.contains(Flags::NO_REPLY_EXPECTED) {
+            self.pending.insert(serial, Pending::Call(call.clone()));
+        }
+        self.connection.send_all(&[announcement, onward]).await
+    }
+
+    async fn on_reply(&mut self, reply: &Message) -> zbus::Result<()> {
+        let header = reply.header();
+        let Some(pending) = header.reply_serial().and_then(|it| self.pending.remove(&it)) else { return Ok(()) };
+        match pending {
+            Pending::Credentials(sender) => self.on_credentials(&sender, reply).await,
+            Pending::Call(call) => self.answer(&call, reply).await,
+        }
+    }
+
+    async fn on_credentials(&mut self, sender: &str, reply: &Message) -> zbus::Result<()> {
+        let Some(Sender::Asked(waiting)) = self.senders.remove(sender) else { return Ok(()) };
+        // An error means that the sender has gone: nobody waits for its calls.
+        if reply.message_type() == Type::Error {
+            return Ok(());
+        }
+        let credentials: ConnectionCredentials = reply.body().deserialize()?;
+        let Some(uid) = credentials.unix_user_id() else { return Ok(()) };
+        let pid = credentials.process_id().unwrap_or(0);
+        self.senders.insert(sender.to_owned(), Sender::Known(uid, pid));
+        for call in waiting {
+            self.forward(&call, uid, pid).await?;
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, call: &Message, reply: &Message) -> zbus::Result<()> {
+        let (asked, header) = (call.header(), reply.header());
+        if reply.message_type() == Type::Error {
+            let name = header.error_name().map_or("", |it| it.as_str());
+            let text = reply.body().deserialize::<String>().unwrap_or_default();
+            return match name {
+                "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
+                    let owner = asked.path().map_or(HYPERVISOR, |it| owner_of(it.as_str()));
+                    let text = format!("{owner} is not on the bus; its daemon does not run: {text}");
+                    self.refuse(&asked, LEGACY_ERROR, &text).await
+                }
+                _ if name.starts_with("org.libvirt.Error.") => self.refuse(&asked, LEGACY_ERROR, &text).await,
+                _ => self.refuse(&asked, name, &text).await,
+            };
+        }
+        let builder = Message::method_return(&asked);
+        let answer = if has_doubled_variants(&asked) {
+            let body = reply.body();
+            let values: HashMap<String, Variant<'_>> = body.deserialize()?;
+            let doubled: HashMap<_, _> =
+                values.into_iter().map(|(key, it)| (key, Variant::Variant(Box::new(it)))).collect();
+            builder.build(&doubled)?
+        } else {
+            with_body_of(reply, builder)?
+        };
+        self.connection.send(&answer).await
+    }
+
+    async fn on_signal(&self, signal: &Message) -> zbus::Result<()> {
+        let header = signal.header();
+        let (Some(path), Some(interface), Some(member)) = (header.path(), header.interface(), header.member()) else {
+            return Ok(());
+        };
+        // The bus's own signals (NameAcquired) come unasked.
+        if !path.as_str().starts_with("/org/libvirt/") {
+            return Ok(());
+        }
+        let builder = Message::signal(path.clone(), interface.clone(), member.clone());
+        self.connection.send(&with_body_of(signal, builder)?).await
+    }
+
+    async fn refuse(&self, call: &Header<'_>, name: &str, text: &str) -> zbus::Result<()> {
+        if call.primary().flags().contains(Flags::NO_REPLY_EXPECTED) {
+            return Ok(());
+        }
+        let name = if name.is_empty() { LEGACY_ERROR } else { name };
+        self.connection.send(&Message::error(call, name).build(&text)?).await
+    }
+}
+
+/// The daemon that owns the object.
+fn owner_of(_path: &str) -> &'static str {
+    // One daemon so far; networks, pools and secrets get their owners when those daemons exist.
+    HYPERVISOR
+}
+
+/// Whether libvirt-dbus wraps the values of the reply's dictionary twice.
+fn has_doubled_variants(call: &Header<'_>) -> bool {
+    let is = |interface: &str, member: &str| {
+        call.interface().is_some_and(|it| it == interface) && call.member().is_some_and(|it| it == member)
+    };
+    is("org.freedesktop.DBus.Properties", "GetAll") || is("org.libvirt.Domain", "GetStats")
+}
+
+/// A message with the body of another one, whatever it holds.
+fn with_body_of(message: &Message, builder: zbus::message::Builder<'_>) -> zbus::Result<Message> {
+    let body = message.body();
+    if body.is_empty() {
+        return builder.build(&());
+    }
+    let content: Structure<'_> = body.deserialize()?;
+    builder.build(&content)
+}
