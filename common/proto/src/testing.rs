@@ -195,4 +195,6 @@ pub fn payload_shape(program: u32, procedure: i32, kind: MessageType) -> Option<
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

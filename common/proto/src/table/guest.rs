@@ -41,7 +41,7 @@ procedures! { Remote:
         => DomainGetGuestVcpus { dom: Domain, flags: u32 } -> DomainGetGuestVcpusReply { params: Vec<TypedParam>[64] };
     372 DOMAIN_SET_GUEST_VCPUS "virDomainSetGuestVcpus" "2.0.0" Qemu Write Low ["domain:write"]
         => DomainSetGuestVcpus { dom: Domain, cpumap: String, state: i32, flags: u32 };
-    396 DOMAIN_GET_LAUNCH_SECURITY_INFO "virDomainGetLaunchSecurityInfo" "4.5.0" Qemu Read Low ["domain:read"]
+    396 DOMAIN_GET_LAUNCH_SECURITY_INFO "virDomainGetLaunchSecurityInfo" "4.5.0" Qemu Write Low ["domain:read"]
         => DomainGetLaunchSecurityInfo { dom: Domain, flags: u32 }
         -> DomainGetLaunchSecurityInfoReply { params: Vec<TypedParam>[64] };
     418 DOMAIN_GET_GUEST_INFO "virDomainGetGuestInfo" "5.7.0" Qemu Write Low ["domain:write"]

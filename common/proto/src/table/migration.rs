@@ -81,7 +81,7 @@ procedures! { Remote:
         => DomainMigrateConfirm3 { dom: Domain, cookie_in: Vec<u8>[4194304], flags: u64, cancelled: i32 };
     242 DOMAIN_MIGRATE_GET_MAX_SPEED "virDomainMigrateGetMaxSpeed" "0.9.5" Qemu Write Low ["domain:migrate"]
         => DomainMigrateGetMaxSpeed { dom: Domain, flags: u32 } -> DomainMigrateGetMaxSpeedReply { bandwidth: u64 };
-    299 DOMAIN_MIGRATE_GET_COMPRESSION_CACHE "virDomainMigrateGetCompressionCache" "1.0.3" Qemu Write Low
+    299 DOMAIN_MIGRATE_GET_COMPRESSION_CACHE "virDomainMigrateGetCompressionCache" "1.0.3" Qemu Read Low
         ["domain:migrate"]
         => DomainMigrateGetCompressionCache { dom: Domain, flags: u32 }
         -> DomainMigrateGetCompressionCacheReply { cache_size: u64 };
@@ -123,7 +123,7 @@ procedures! { Remote:
         };
     364 DOMAIN_MIGRATE_START_POST_COPY "virDomainMigrateStartPostCopy" "1.3.3" Qemu Write Low ["domain:migrate"]
         => DomainMigrateStartPostCopy { dom: Domain, flags: u32 };
-    387 DOMAIN_MIGRATE_GET_MAX_DOWNTIME "virDomainMigrateGetMaxDowntime" "3.7.0" Qemu Write Low ["domain:migrate"]
+    387 DOMAIN_MIGRATE_GET_MAX_DOWNTIME "virDomainMigrateGetMaxDowntime" "3.7.0" Qemu Read Low ["domain:migrate"]
         => DomainMigrateGetMaxDowntime { dom: Domain, flags: u32 }
         -> DomainMigrateGetMaxDowntimeReply { downtime: u64 };
 }

@@ -98,7 +98,7 @@ procedures! { Remote:
             xml_cpus: Vec<String>[256],
             flags: u32,
         } -> ConnectBaselineHypervisorCpuReply { cpu: String };
-    395 NODE_GET_SEV_INFO "virNodeGetSEVInfo" "4.5.0" Qemu Read Low ["connect:read"]
+    395 NODE_GET_SEV_INFO "virNodeGetSEVInfo" "4.5.0" Qemu Write Low ["connect:read"]
         => NodeGetSevInfo { nparams: i32, flags: u32 }
         -> NodeGetSevInfoReply { params: Vec<TypedParam>[64], nparams: i32 };
 }

@@ -32,6 +32,6 @@ procedures! { Remote:
     361 CONNECT_UNREGISTER_CLOSE_CALLBACK "virConnectUnregisterCloseCallback" "0.10.0" Session Read High
         ["connect:getattr"]
         => ConnectUnregisterCloseCallback {};
-    419 CONNECT_SET_IDENTITY "virConnectSetIdentity" "5.8.0" Session Write Low ["connect:write"]
+    419 CONNECT_SET_IDENTITY "virConnectSetIdentity" "5.8.0" Session Read Low ["connect:write"]
         => ConnectSetIdentity { params: Vec<TypedParam>[20], flags: u32 };
 }

@@ -24,7 +24,7 @@ procedures! { Remote:
     57 DOMAIN_GET_SCHEDULER_PARAMETERS "virDomainGetSchedulerParameters" "0.2.3" Qemu Read Low ["domain:read"]
         => DomainGetSchedulerParameters { dom: Domain, nparams: i32 }
         -> DomainGetSchedulerParametersReply { params: Vec<TypedParam>[16] };
-    58 DOMAIN_SET_SCHEDULER_PARAMETERS "virDomainSetSchedulerParameters" "0.2.3" Qemu Read Low ["domain:read"]
+    58 DOMAIN_SET_SCHEDULER_PARAMETERS "virDomainSetSchedulerParameters" "0.2.3" Qemu Write Low ["domain:read"]
         => DomainSetSchedulerParameters { dom: Domain, params: Vec<TypedParam>[16] };
     104 DOMAIN_MEMORY_PEEK "virDomainMemoryPeek" "0.4.2" Qemu Write Low ["domain:mem_read"]
         => DomainMemoryPeek { dom: Domain, offset: u64, size: u32, flags: u32 }
