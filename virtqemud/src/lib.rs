@@ -1,1 +1,5 @@
-//! virtqemud
+//! The hypervisor engine: domains, their devices, and the QEMU processes that run them. It knows no wire.
+
+pub mod device;
+pub mod image;
+pub mod process;

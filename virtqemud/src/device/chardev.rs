@@ -1,0 +1,346 @@
+//! Character devices of QEMU: what a serial port, a channel, a monitor leads to.
+//!
+//! `-chardev` takes key=value pairs only, `chardev-add` JSON only; both are written here from one value.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use virtbus_api::Result;
+
+use super::props::Props;
+
+/// A character device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chardev {
+    /// Its id, `charserial0`.
+    pub id: String,
+    /// What it leads to.
+    pub backend: Backend,
+    /// A file that gets a copy of all that is written: its path, and whether to append.
+    pub log: Option<(String, Option<bool>)>,
+}
+
+/// A socket that is listened on or connected to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Socket {
+    /// Whether QEMU listens. It never waits for a client.
+    pub server: bool,
+    /// Milliseconds until it connects again after a loss; 0 does not.
+    pub reconnect_ms: Option<u64>,
+}
+
+/// Where the bytes go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Backend {
+    /// Nowhere.
+    Null,
+    /// A virtual console in QEMU's window.
+    Vc,
+    /// A pseudo terminal, optionally with a symbolic link to it.
+    Pty,
+    /// QEMU's standard streams.
+    Stdio,
+    /// A file.
+    File {
+        /// Its path.
+        path: String,
+        /// Whether to append.
+        append: Option<bool>,
+    },
+    /// A host's serial device.
+    Serial {
+        /// Its path.
+        path: String,
+    },
+    /// A host's parallel port.
+    Parallel {
+        /// Its path.
+        path: String,
+    },
+    /// A named pipe.
+    Pipe {
+        /// Its path.
+        path: String,
+    },
+    /// A Unix socket by path.
+    Unix {
+        /// Its path.
+        path: String,
+        /// How it is used.
+        socket: Socket,
+    },
+    /// A socket that is open already.
+    Fd {
+        /// Its number in QEMU.
+        fd: i32,
+        /// How it is used.
+        socket: Socket,
+    },
+    /// TCP.
+    Tcp {
+        /// Host name or address.
+        host: String,
+        /// Port or service.
+        port: String,
+        /// Whether to speak the telnet protocol.
+        telnet: bool,
+        /// How it is used.
+        socket: Socket,
+        /// The id of the TLS credentials.
+        tls: Option<String>,
+    },
+    /// UDP.
+    Udp {
+        /// Where to send: host and port.
+        to: (String, String),
+        /// Where to receive: address and port; empty texts as the document has them.
+        from: Option<(String, String)>,
+    },
+    /// SPICE's guest agent and smart cards.
+    SpiceVmc {
+        /// `vdagent`, `usbredir`, `smartcard`.
+        name: &'static str,
+    },
+    /// A named SPICE port.
+    SpicePort {
+        /// Its name.
+        name: String,
+    },
+    /// The clipboard of QEMU itself.
+    Vdagent {
+        /// Whether the mouse goes through the agent.
+        mouse: Option<bool>,
+        /// Whether the clipboard is shared.
+        clipboard: Option<bool>,
+    },
+    /// QEMU's D-Bus display.
+    Dbus {
+        /// The channel's name.
+        name: String,
+    },
+}
+
+/// Doubles commas, which separate the pairs.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace(',', ",,")
+}
+
+fn on_off(value: bool) -> &'static str {
+    if value { "on" } else { "off" }
+}
+
+impl Socket {
+    /// The pairs after the address.
+    fn pairs(&self, out: &mut String) {
+        if self.server {
+            out.push_str(",server=on,wait=off");
+        }
+        if let Some(reconnect) = self.reconnect_ms {
+            let _ = write!(out, ",reconnect-ms={reconnect}");
+        }
+    }
+
+    fn members(&self, address: &Value) -> Value {
+        let mut it = json!({"addr": address, "server": self.server});
+        if self.server {
+            it["wait"] = json!(false);
+        }
+        if let Some(reconnect) = self.reconnect_ms {
+            it["reconnect-ms"] = json!(reconnect);
+        }
+        it
+    }
+}
+
+impl Chardev {
+    /// A device without a log.
+    #[must_use]
+    pub fn new(id: impl Into<String>, backend: Backend) -> Self {
+        Self { id: id.into(), backend, log: None }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The argument of `-chardev`.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        let mut out = format!("{},id={}", self.backend.kind(), self.id);
+        self.backend.pairs(&mut out);
+        if let Some((path, append)) = &self.log {
+            let _ = write!(out, ",logfile={}", escape(path));
+            if let Some(append) = append {
+                let _ = write!(out, ",logappend={}", on_off(*append));
+            }
+        }
+        out
+    }
+
+    /// The arguments of `chardev-add`.
+    ///
+    /// # Errors
+    /// As [`Props::new`].
+    pub fn arguments(&self) -> Result<Box<RawValue>> {
+        #[derive(Serialize)]
+        struct Add<'a> {
+            id: &'a str,
+            backend: Backend<'a>,
+        }
+        #[derive(Serialize)]
+        struct Backend<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            data: Value,
+        }
+        let mut data = self.backend.members();
+        if let Some((path, append)) = &self.log {
+            data["logfile"] = json!(path);
+            if let Some(append) = append {
+                data["logappend"] = json!(append);
+            }
+        }
+        let add = Add { id: &self.id, backend: Backend { kind: self.backend.kind(), data } };
+        Ok(Props::new(&*self.id, &add)?.json().to_owned())
+    }
+}
+
+impl Backend {
+    fn kind(&self) -> &'static str {
+        match self {
+            Backend::Null => "null",
+            Backend::Vc => "vc",
+            Backend::Pty => "pty",
+            Backend::Stdio => "stdio",
+            Backend::File { .. } => "file",
+            Backend::Serial { .. } => "serial",
+            Backend::Parallel { .. } => "parallel",
+            Backend::Pipe { .. } => "pipe",
+            Backend::Unix { .. } | Backend::Fd { .. } | Backend::Tcp { .. } => "socket",
+            Backend::Udp { .. } => "udp",
+            Backend::SpiceVmc { .. } => "spicevmc",
+            Backend::SpicePort { .. } => "spiceport",
+            Backend::Vdagent { .. } => "qemu-vdagent",
+            Backend::Dbus { .. } => "dbus",
+        }
+    }
+
+    fn pairs(&self, out: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Backend::Null | Backend::Vc | Backend::Pty | Backend::Stdio => Ok(()),
+            Backend::File { path, append } => match append {
+                None => write!(out, ",path={}", escape(path)),
+                Some(append) => write!(out, ",path={},append={}", escape(path), on_off(*append)),
+            },
+            Backend::Serial { path } | Backend::Parallel { path } | Backend::Pipe { path } => {
+                write!(out, ",path={}", escape(path))
+            }
+            Backend::Unix { path, socket } => {
+                let _ = write!(out, ",path={}", escape(path));
+                socket.pairs(out);
+                Ok(())
+            }
+            Backend::Fd { fd, socket } => {
+                let _ = write!(out, ",fd={fd}");
+                socket.pairs(out);
+                Ok(())
+            }
+            Backend::Tcp { host, port, telnet, socket, tls } => {
+                let _ = write!(out, ",host={},port={}", escape(host), escape(port));
+                if *telnet {
+                    out.push_str(",telnet=on");
+                }
+                socket.pairs(out);
+                tls.as_ref().map_or(Ok(()), |tls| write!(out, ",tls-creds={tls}"))
+            }
+            Backend::Udp { to: (host, port), from } => {
+                let _ = write!(out, ",host={},port={}", escape(host), escape(port));
+                from.as_ref().map_or(Ok(()), |(host, port)| {
+                    write!(out, ",localaddr={},localport={}", escape(host), escape(port))
+                })
+            }
+            Backend::SpiceVmc { name } => write!(out, ",name={name}"),
+            Backend::SpicePort { name } | Backend::Dbus { name } => write!(out, ",name={}", escape(name)),
+            Backend::Vdagent { mouse, clipboard } => {
+                out.push_str(",name=vdagent");
+                for (name, value) in [("clipboard", clipboard), ("mouse", mouse)] {
+                    if let Some(value) = value {
+                        let _ = write!(out, ",{name}={}", on_off(*value));
+                    }
+                }
+                Ok(())
+            }
+        };
+    }
+
+    /// The `data` of `chardev-add`.
+    fn members(&self) -> Value {
+        match self {
+            Backend::Null | Backend::Vc | Backend::Pty | Backend::Stdio => json!({}),
+            Backend::File { path, append } => match append {
+                None => json!({"out": path}),
+                Some(append) => json!({"out": path, "append": append}),
+            },
+            Backend::Serial { path } | Backend::Parallel { path } | Backend::Pipe { path } => json!({"device": path}),
+            Backend::Unix { path, socket } => socket.members(&json!({"type": "unix", "data": {"path": path}})),
+            // Over QMP the descriptor was handed over by getfd under this name.
+            Backend::Fd { fd, socket } => socket.members(&json!({"type": "fd", "data": {"str": fd.to_string()}})),
+            Backend::Tcp { host, port, telnet, socket, tls } => {
+                let mut it = socket.members(&json!({"type": "inet", "data": {"host": host, "port": port}}));
+                if *telnet {
+                    it["telnet"] = json!(true);
+                }
+                if let Some(tls) = tls {
+                    it["tls-creds"] = json!(tls);
+                }
+                it
+            }
+            Backend::Udp { to: (host, port), from } => {
+                let mut it = json!({"remote": {"type": "inet", "data": {"host": host, "port": port}}});
+                if let Some((host, port)) = from {
+                    it["local"] = json!({"type": "inet", "data": {"host": host, "port": port}});
+                }
+                it
+            }
+            Backend::SpiceVmc { name } => json!({"type": name}),
+            Backend::SpicePort { name } => json!({"fqdn": name}),
+            Backend::Dbus { name } => json!({"name": name}),
+            Backend::Vdagent { mouse, clipboard } => {
+                let mut it = json!({});
+                for (name, value) in [("clipboard", clipboard), ("mouse", mouse)] {
+                    if let Some(value) = value {
+                        it[name] = json!(value);
+                    }
+                }
+                it
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_socket() {
+        let socket = Socket { server: true, reconnect_ms: None };
+        let it = Chardev::new("charchannel0", Backend::Unix { path: "/run/a,b".to_owned(), socket });
+        assert_eq!(it.argument(), "socket,id=charchannel0,path=/run/a,,b,server=on,wait=off");
+        let text = it.arguments().expect("plain data").get().to_owned();
+        assert!(text.starts_with(r#"{"id":"charchannel0","backend":{"type":"socket","data":{"#), "{text}");
+        assert!(text.contains(r#""data":{"path":"/run/a,b"}"#), "{text}");
+    }
+
+    #[test]
+    fn log_and_append() {
+        let mut it = Chardev::new("c", Backend::File { path: "/a".to_owned(), append: Some(true) });
+        it.log = Some(("/b".to_owned(), Some(false)));
+        assert_eq!(it.argument(), "file,id=c,path=/a,append=on,logfile=/b,logappend=off");
+    }
+}

@@ -1,0 +1,3 @@
+//! QEMU processes: what a binary can do, how one is started, and what runs.
+
+pub mod capabilities;
