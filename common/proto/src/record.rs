@@ -8,7 +8,6 @@ macro_rules! records {
     ($($(#[$doc:meta])* $name:ident { $($field:ident : $ty:ty $([$max:literal])?),* $(,)? })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Default)]
-        #[allow(missing_docs)]
         pub struct $name { $(pub $field: $ty,)* }
 
         impl $crate::xdr::Xdr for $name {

@@ -20,7 +20,8 @@ pub enum Owner {
 
 /// Whether a read-only connection may call.
 ///
-/// Flags can ask for more than the row says (`domain:read_secure:VIR_DOMAIN_XML_SECURE` in [`Entry::acl`]).
+/// The reference decides this apart from the permissions, and in six rows otherwise than they say. On top of it, flags
+/// can ask for more (`domain:read_secure:VIR_DOMAIN_XML_SECURE` in [`Entry::acl`]): refused in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Anyone: no permission is asked for.
@@ -85,8 +86,8 @@ pub struct Entry {
     pub access: Access,
     /// Which workers may run it.
     pub priority: Priority,
-    /// Permissions that the caller needs: `object:permission`, or `object:permission:FLAGS` when one of the flags is
-    /// set (with `!` in front: when none is).
+    /// Permissions that the caller needs: `object:permission`; `object:permission:A|B` when one of the flags is set
+    /// (`!A|B`: when none is); `object:permission::field:VALUE` when that field of the arguments has that value.
     pub acl: &'static [&'static str],
     /// Permissions that the caller needs on each object of the result; others are left out.
     pub aclfilter: &'static [&'static str],

@@ -147,13 +147,16 @@ pub enum RecodeError {
     Encode(#[from] EncodeError),
 }
 
+/// A value as text, and its bytes.
+pub type Recoded = Result<(String, Vec<u8>), RecodeError>;
+
 /// A type of the wire, by what can be done with its bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// The bytes of a value made from the source.
     pub sample: fn(&mut Source) -> Result<Vec<u8>, EncodeError>,
     /// The value as text, and its bytes again.
-    pub recode: fn(&[u8]) -> Result<(String, Vec<u8>), RecodeError>,
+    pub recode: fn(&[u8]) -> Recoded,
 }
 
 impl Shape {
