@@ -3,6 +3,7 @@
 //! The only crate of the project with unsafe code; each block says why it is sound. It knows nothing of guests, of
 //! libvirt or of any wire: callers give numbers and paths and get owned descriptors, plain structs and `io::Error`.
 
+pub mod account;
 pub mod cpu;
 pub mod fd;
 pub mod inherited;
