@@ -1,2 +1,85 @@
-//! xtask
-fn main() {}
+//! The command line of the project's own tools. It parses and calls; the work is in the library beside it.
+#![allow(clippy::print_stderr, reason = "progress is for the person at the terminal")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::build::{self, Profile};
+use xtask::setup::{self, Need};
+use xtask::stack::{self, Stack};
+use xtask::{demo, guest, test};
+
+/// The project's own tools.
+#[derive(Parser, Debug)]
+#[command(bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Boot a guest through the whole stack and show it: set-up included, cleaned up by Ctrl-C.
+    Demo {
+        /// End after the proof instead of waiting for Ctrl-C.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Install what the machine lacks, and build the tiny guest.
+    Setup,
+    /// Set up, then run every test.
+    Test {
+        /// Goes to `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Start the stack below DIR and leave it running; source DIR/env to use it.
+    Up {
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        #[arg(long)]
+        release: bool,
+    },
+    /// End the stack below DIR, with its guests; definitions stay.
+    Down {
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match act(Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(command: Command) -> Result<()> {
+    match command {
+        Command::Demo { once } => demo::show(once),
+        Command::Setup => {
+            setup::install(Need::Everything)?;
+            guest::ready().map(drop)
+        }
+        Command::Test { args } => test::run_all(&args),
+        Command::Up { root, release } => up(&root, if release { Profile::Release } else { Profile::Debug }),
+        Command::Down { root } => stack::down(&root),
+    }
+}
+
+fn up(root: &std::path::Path, profile: Profile) -> Result<()> {
+    setup::install(Need::Demo)?;
+    build::daemons(profile)?;
+    stack::down(root)?;
+    let stack = Stack::start(root, profile)?;
+    let guest = guest::ready()?.copy_to(&stack.root().join("guest"))?;
+    eprintln!("The stack is up. Use it with:  . {}/env", stack.root().display());
+    eprintln!("A guest to boot:  {} {}", guest.kernel.display(), guest.initrd.display());
+    stack.leave();
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The whole stack below a private root: a bus, virtqemud and virtproxyd, with nothing of the machine's own touched.
+//!
+//! ```text
+//! ROOT/env                      to be sourced: where clients find the stack
+//! ROOT/log/NAME.log             what each program printed
+//! ROOT/run/dbus/system_bus_socket
+//! ROOT/run/stack/NAME.pid
+//! ROOT/{etc,run,var}/...        the daemons' own, laid out as on a host
+//! ```
+//!
+//! A stack that is dropped ends with everything in it; [`Stack::leave`] lets it go on after this program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::build::Profile;
+use crate::command::program;
+use crate::processes;
+
+mod service;
+
+pub use service::Service;
+
+/// The longest root whose sockets still fit into a socket address (108 bytes with the longest name below it).
+const LONGEST_ROOT: usize = 60;
+
+/// The programs of a stack, in the order in which they start.
+const BUS: &str = "dbus-daemon";
+const DAEMONS: [&str; 2] = ["virtqemud", "virtproxyd"];
+
+/// A running stack.
+#[derive(Debug)]
+pub struct Stack {
+    root: PathBuf,
+    profile: Profile,
+    services: BTreeMap<&'static str, Service>,
+    ends_with_me: bool,
+}
+
+impl Stack {
+    /// Starts everything and waits until it is ready. The programs must have been built.
+    pub fn start(root: &Path, profile: Profile) -> Result<Self> {
+        let mut stack = Self::prepare(root, profile)?;
+        stack.start_bus()?;
+        for name in DAEMONS {
+            stack.start_daemon(name)?;
+        }
+        stack.write_env()?;
+        Ok(stack)
+    }
+
+    /// Makes the root; starts nothing yet. For tests that start only a part.
+    pub fn prepare(root: &Path, profile: Profile) -> Result<Self> {
+        fs::create_dir_all(root).with_context(|| root.display().to_string())?;
+        let root = root.canonicalize()?;
+        if root.as_os_str().len() > LONGEST_ROOT {
+            bail!(
+                "{}: socket paths below it would be too long; take a root of at most {LONGEST_ROOT} bytes",
+                root.display()
+            );
+        }
+        // QEMU runs as a user of its own, and must be able to reach its files below.
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
+        for dir in ["log", "run/dbus", "run/libvirt", "run/stack"] {
+            fs::create_dir_all(root.join(dir))?;
+        }
+        Ok(Self { root, profile, services: BTreeMap::new(), ends_with_me: true })
+    }
+
+    /// Starts the private bus.
+    pub fn start_bus(&mut self) -> Result<()> {
+        let socket = self.bus_socket();
+        let _ = fs::remove_file(&socket);
+        let config = self.root.join("run/dbus/bus.conf");
+        // The daemons check each caller themselves, so the bus lets all messages pass.
+        let text = format!(
+            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>custom</type>
+  <listen>unix:path={}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*" eavesdrop="false"/>
+    <allow receive_sender="*" eavesdrop="false"/>
+  </policy>
+</busconfig>
+"#,
+            socket.display()
+        );
+        fs::write(&config, text)?;
+        let mut command = program(BUS);
+        command.arg("--nofork").arg("--nopidfile").arg(format!("--config-file={}", config.display()));
+        let connects = move || UnixStream::connect(&socket).is_ok();
+        let service = Service::start(&self.root, BUS, &command, Some(&connects))?;
+        self.services.insert(BUS, service);
+        Ok(())
+    }
+
+    /// Starts `virtqemud` or `virtproxyd` and waits until it says that it is ready.
+    pub fn start_daemon(&mut self, name: &'static str) -> Result<()> {
+        let binary = self.profile.bin_dir().join(name);
+        let mut command = program(&binary);
+        command.arg("--root").arg(&self.root).envs(self.env());
+        let service = Service::start(&self.root, name, &command, None)?;
+        self.services.insert(name, service);
+        Ok(())
+    }
+
+    /// The root directory, as an absolute path.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A socket below `ROOT/run/libvirt`.
+    #[must_use]
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.root.join("run/libvirt").join(name)
+    }
+
+    /// The connection URI for one of the sockets: `libvirt-sock` leads through the proxy, `virtqemud-sock` does not.
+    #[must_use]
+    pub fn uri(&self, socket: &str) -> String {
+        format!("qemu+unix:///system?socket={}", self.socket(socket).display())
+    }
+
+    /// What clients need in their environment.
+    #[must_use]
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", self.bus_socket().display())),
+            ("LIBVIRT_DEFAULT_URI", self.uri("libvirt-sock")),
+        ]
+    }
+
+    /// A program with the environment of [`Stack::env`].
+    #[must_use]
+    pub fn client(&self, name: &str) -> std::process::Command {
+        let mut command = program(name);
+        command.envs(self.env());
+        command
+    }
+
+    /// One of the running programs.
+    pub fn service(&mut self, name: &str) -> Result<&mut Service> {
+        self.services.get_mut(name).with_context(|| format!("{name} was not started"))
+    }
+
+    /// What a program printed so far.
+    #[must_use]
+    pub fn log(&self, name: &str) -> String {
+        fs::read(service::log_file(&self.root, name))
+            .map(|it| String::from_utf8_lossy(&it).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Lets everything run on after this program has ended.
+    pub fn leave(mut self) {
+        self.ends_with_me = false;
+    }
+
+    /// Ends everything, guests too. Definitions and logs stay below the root.
+    pub fn stop(mut self) -> Result<()> {
+        self.ends_with_me = false;
+        self.end()
+    }
+
+    /// Writes ROOT/env anew; after a daemon was started again its process id is another.
+    pub fn write_env(&self) -> Result<()> {
+        let mut lines: Vec<_> =
+            self.env().into_iter().map(|(key, value)| format!("export {key}='{value}'\n")).collect();
+        lines.push(format!("export VIRTBUS_ROOT='{}'\n", self.root.display()));
+        for (name, service) in &self.services {
+            lines.push(format!("export {}_PID={}\n", name.to_uppercase().replace('-', "_"), service.pid()));
+        }
+        fs::write(self.root.join("env"), lines.concat())?;
+        Ok(())
+    }
+
+    fn bus_socket(&self) -> PathBuf {
+        self.root.join("run/dbus/system_bus_socket")
+    }
+
+    /// Newest first: the proxy before the daemon, the daemon before its guests, the bus last.
+    fn end(&mut self) -> Result<()> {
+        let mut problems = Vec::new();
+        for name in DAEMONS.iter().rev() {
+            if let Some(mut service) = self.services.remove(name)
+                && let Err(why) = service.stop()
+            {
+                problems.push(format!("{name}: {why:#}"));
+            }
+        }
+        problems.extend(down_without(&self.root).err().map(|it| format!("{it:#}")));
+        // The bus was ended by the line above; this reaps it.
+        if let Some(mut bus) = self.services.remove(BUS) {
+            bus.stop()?;
+        }
+        if !problems.is_empty() {
+            bail!("{}", problems.join("; "));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if self.ends_with_me
+            && let Err(why) = self.end()
+        {
+            eprintln!("stack: {why:#}");
+        }
+    }
+}
+
+/// Ends the stack below `root` that another program started and left. Nothing there is no error.
+pub fn down(root: &Path) -> Result<()> {
+    let Ok(root) = root.canonicalize() else { return Ok(()) };
+    for name in DAEMONS.iter().rev() {
+        service::stop_by_pid_file(&root, name)?;
+    }
+    down_without(&root)
+}
+
+/// Ends what is left when the daemons are gone: guests, then the bus; then takes the files away that said it was up.
+fn down_without(root: &Path) -> Result<()> {
+    let names = ["qemu-", "virtqemud", "virtproxyd"];
+    let guests = processes::end(root, &names);
+    service::stop_by_pid_file(root, BUS)?;
+    let _ = fs::remove_file(root.join("env"));
+    if let Err(pids) = guests {
+        bail!("processes that do not die: {pids:?}");
+    }
+    Ok(())
+}
+
+/// How long a program may take to become ready or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
