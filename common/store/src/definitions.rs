@@ -1,0 +1,279 @@
+//! Definitions `NAME.xml` in one directory, with links in `autostart/` for those that start with the host.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use crate::atomic::{self, Durability, sync_parent};
+use crate::{Error, Result, header};
+
+/// The definitions of one kind of object.
+#[derive(Debug, Clone)]
+pub struct Definitions {
+    directory: PathBuf,
+    autostart: PathBuf,
+    edit: &'static str,
+}
+
+/// A definition that was read.
+#[derive(Debug)]
+pub struct Definition<T> {
+    /// The name: the file's without `.xml`.
+    pub name: String,
+    /// What the parser made of it.
+    pub document: T,
+    /// Whether it starts with the host.
+    pub autostart: bool,
+    /// When the file was last written.
+    pub written: SystemTime,
+}
+
+/// A file that could not be understood. It stays where it is.
+#[derive(Debug)]
+pub struct Broken {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// All that a directory holds.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// What could be read, in order of name.
+    pub definitions: Vec<Definition<T>>,
+    /// What could not.
+    pub broken: Vec<Broken>,
+}
+
+impl Definitions {
+    /// The definitions below `directory`; `edit` is the command that a file's opening comment points to (`virsh edit`).
+    pub fn new(directory: impl Into<PathBuf>, edit: &'static str) -> Self {
+        let directory = directory.into();
+        Self { autostart: directory.join("autostart"), directory, edit }
+    }
+
+    /// Where the definition of `name` lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.xml"))
+    }
+
+    fn link(&self, name: &str) -> PathBuf {
+        self.autostart.join(format!("{name}.xml"))
+    }
+
+    /// Writes a definition, `xml` being the document alone. When this returns it survives a crash of the host.
+    ///
+    /// # Errors
+    /// When it cannot be written; an older definition is untouched then.
+    pub fn save(&self, name: &str, xml: &str) -> Result<()> {
+        let mut text = header(self.edit, name);
+        text.push_str(xml);
+        let path = self.path(name);
+        match atomic::replace(&path, text.as_bytes(), Durability::Host) {
+            // The first definition of all makes the directory; asking beforehand would cost every other one.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&self.directory).map_err(Error::at("create", &self.directory))?;
+                atomic::replace(&path, text.as_bytes(), Durability::Host)
+            }
+            other => other,
+        }
+    }
+
+    /// Removes the definition and its autostart link.
+    ///
+    /// # Errors
+    /// When one of them is still there.
+    pub fn delete(&self, name: &str) -> Result<()> {
+        // The link first: one that leads nowhere is worse than a definition without it.
+        self.set_autostart(name, false)?;
+        atomic::remove(&self.path(name), Durability::Host)
+    }
+
+    /// Gives a definition another name; `xml` already has it. A crash in between leaves both files, of which
+    /// the newer one counts.
+    ///
+    /// # Errors
+    /// When the new file cannot be written (the old one is untouched) or the old one not removed.
+    pub fn rename(&self, old: &str, new: &str, xml: &str) -> Result<()> {
+        let autostart = self.is_autostart(old);
+        self.save(new, xml)?;
+        if autostart {
+            self.set_autostart(new, true)?;
+        }
+        self.delete(old)
+    }
+
+    /// Whether an autostart link leads to the definition of `name`.
+    pub fn is_autostart(&self, name: &str) -> bool {
+        fs::read_link(self.link(name)).is_ok_and(|target| target == self.path(name))
+    }
+
+    /// Makes or removes the autostart link.
+    ///
+    /// # Errors
+    /// When it cannot be made or removed.
+    pub fn set_autostart(&self, name: &str, autostart: bool) -> Result<()> {
+        let link = self.link(name);
+        if !autostart {
+            return atomic::remove(&link, Durability::Host);
+        }
+        if self.is_autostart(name) {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.autostart).map_err(Error::at("create", &self.autostart))?;
+        // A link to somewhere else, from an older layout, gives way.
+        atomic::remove(&link, Durability::Process)?;
+        symlink(self.path(name), &link).map_err(Error::at("link", &link))?;
+        sync_parent(&link, Durability::Host).map_err(Error::at("link", &link))
+    }
+
+    /// Reads every definition, on as many threads as there are processors. `parse` gets the text and says what is wrong
+    /// with it; a document whose name is not the file's is broken too, so `parse` returns the name it found.
+    ///
+    /// # Errors
+    /// When the directory exists and cannot be listed. A single file never fails the whole.
+    pub fn load<T, E>(&self, parse: impl Fn(&str) -> std::result::Result<(String, T), E> + Sync) -> Result<Loaded<T>>
+    where
+        T: Send,
+        E: fmt::Display,
+    {
+        let names = self.names()?;
+        let linked = self.linked();
+        let next = AtomicUsize::new(0);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(names.len() / 16 + 1);
+        let work = || {
+            let mut found = Vec::new();
+            while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                found.push(self.read(name, linked.contains(name), &parse));
+            }
+            found
+        };
+        let mut loaded = Loaded { definitions: Vec::with_capacity(names.len()), broken: Vec::new() };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut found = work();
+            for other in others {
+                // A parser that panics has found a fault in itself; what the other threads read still counts.
+                found.extend(other.join().unwrap_or_default());
+            }
+            for result in found {
+                match result {
+                    Ok(definition) => loaded.definitions.push(definition),
+                    Err(broken) => loaded.broken.push(broken),
+                }
+            }
+        });
+        loaded.definitions.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(loaded)
+    }
+
+    fn read<T, E: fmt::Display>(
+        &self,
+        name: &str,
+        autostart: bool,
+        parse: &impl Fn(&str) -> std::result::Result<(String, T), E>,
+    ) -> std::result::Result<Definition<T>, Broken> {
+        let path = self.path(name);
+        let broken = |reason: String| Broken { path: path.clone(), reason };
+        let text = fs::read_to_string(&path).map_err(|error| broken(error.to_string()))?;
+        let written = fs::metadata(&path).and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let (said, document) = parse(&text).map_err(|error| broken(error.to_string()))?;
+        if said != name {
+            return Err(broken(format!("it defines '{said}', which its file name does not say")));
+        }
+        Ok(Definition { name: said, document, autostart, written })
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(Error::at("list", &self.directory))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(Error::at("list", &self.directory))?;
+            if let Some(name) = name_of(&entry.path())
+                && entry.file_type().is_ok_and(|it| !it.is_dir())
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn linked(&self) -> BTreeSet<String> {
+        let entries = fs::read_dir(&self.autostart).into_iter().flatten().flatten();
+        entries.filter_map(|entry| name_of(&entry.path())).filter(|name| self.is_autostart(name)).collect()
+    }
+}
+
+/// `NAME` of `.../NAME.xml`; `None` for other files, hidden ones and names that are no text.
+pub(crate) fn name_of(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".xml")?;
+    (!name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> std::result::Result<(String, usize), String> {
+        let name = text.split_once("<name>").and_then(|(_, rest)| rest.split_once("</name>"));
+        name.map(|(name, _)| (name.to_owned(), text.len())).ok_or_else(|| "no name".to_owned())
+    }
+
+    fn store() -> (tempfile::TempDir, Definitions) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Definitions::new(dir.path().join("qemu"), "virsh edit");
+        (dir, store)
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let (_dir, store) = store();
+        assert!(store.load(parse).expect("an empty store").definitions.is_empty());
+        for number in 0..100 {
+            store.save(&format!("vm{number:02}"), &format!("<name>vm{number:02}</name>")).expect("saved");
+        }
+        store.set_autostart("vm07", true).expect("linked");
+        store.set_autostart("vm07", true).expect("linked already");
+        fs::write(store.path("junk"), "not xml").expect("written");
+        fs::write(store.path("other"), "<name>vm01</name>").expect("written");
+        fs::write(store.path("vm03").with_extension("xml.new"), "half").expect("written");
+        let loaded = store.load(parse).expect("loads");
+        assert_eq!(loaded.definitions.len(), 100);
+        assert!(loaded.definitions.iter().all(|it| it.autostart == (it.name == "vm07")));
+        assert!(loaded.definitions.is_sorted_by_key(|it| it.name.clone()));
+        let mut broken: Vec<_> = loaded.broken.iter().map(|it| it.path.clone()).collect();
+        broken.sort();
+        assert_eq!(broken, [store.path("junk"), store.path("other")]);
+        let text = fs::read_to_string(store.path("vm00")).expect("read");
+        assert!(text.starts_with("<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE."), "{text}");
+        assert!(text.contains("virsh edit vm00"), "{text}");
+    }
+
+    #[test]
+    fn renaming_takes_the_link_along_and_deleting_leaves_nothing() {
+        let (_dir, store) = store();
+        store.save("a", "<name>a</name>").expect("saved");
+        store.set_autostart("a", true).expect("linked");
+        store.rename("a", "b", "<name>b</name>").expect("renamed");
+        assert!(!store.path("a").exists() && !store.is_autostart("a"));
+        assert!(store.is_autostart("b"));
+        assert_eq!(fs::read_link(store.link("b")).expect("a link"), store.path("b"));
+        store.delete("b").expect("deleted");
+        assert!(store.load(parse).expect("loads").definitions.is_empty());
+        assert!(!store.link("b").is_symlink());
+    }
+
+    #[test]
+    fn names_do_not_end_the_comment() {
+        assert!(!header("virsh edit", "a-->b").trim_end().trim_end_matches("-->").contains("-->"));
+    }
+}
