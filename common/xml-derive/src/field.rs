@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Expr, Field as SynField, GenericArgument, Ident, LitStr, PathArguments, Type};
+use syn::{Expr, Field as SynField, GenericArgument, Ident, LitInt, LitStr, PathArguments, Type};
 
 use crate::name;
 
@@ -41,6 +41,10 @@ pub(crate) struct Field {
     live: bool,
     secret: bool,
     fault: Ident,
+    /// Written in hexadecimal with at least so many digits.
+    hex: Option<LitInt>,
+    /// A bad value counts as absent.
+    lenient: bool,
 }
 
 impl Field {
@@ -62,6 +66,8 @@ impl Field {
             live: false,
             secret: false,
             fault: Ident::new("BadValue", Span::call_site()),
+            hex: None,
+            lenient: false,
         };
         let mut kind = None;
         for attr in field.attrs.iter().filter(|it| it.path().is_ident("xml")) {
@@ -99,6 +105,8 @@ impl Field {
                     "live" => out.live = true,
                     "secret" => out.secret = true,
                     "when" => out.when = Some(meta.value()?.parse()?),
+                    "lenient" => out.lenient = true,
+                    "hex" => out.hex = Some(meta.value()?.parse()?),
                     "fault" => out.fault = meta.value()?.parse()?,
                     _ => return Err(meta.error("unknown word; see the vocabulary in virtbus_xml")),
                 }
@@ -144,6 +152,21 @@ impl Field {
         let kind = quote!(::virtbus_xml::ErrorKind::#fault);
         let place = quote!(__node, #path, #name, #kind);
         let (required, optional) = match self.kind {
+            Kind::Attr if self.hex.is_some() => {
+                let width = &self.hex;
+                (
+                    quote!(::virtbus_xml::decode::hex_attr::<#inner, #width>(#place)?),
+                    quote!(::virtbus_xml::decode::optional_hex_attr::<#inner, #width>(#place)?),
+                )
+            }
+            Kind::Attr | Kind::Child if self.lenient => {
+                let lenient = if self.kind == Kind::Attr {
+                    quote!(::virtbus_xml::decode::optional_attr::<#inner>(#place).unwrap_or_default())
+                } else {
+                    quote!(::virtbus_xml::decode::optional_child::<#inner>(#place).unwrap_or_default())
+                };
+                (quote!(#lenient.unwrap_or_default()), lenient)
+            }
             Kind::Attr => (
                 quote!(::virtbus_xml::decode::attr::<#inner>(#place)?),
                 if self.required {
@@ -200,12 +223,21 @@ impl Field {
         }
     }
 
+    /// The statement that writes `__it` as an attribute.
+    fn put_attr(&self) -> TokenStream {
+        let name = &self.name;
+        match &self.hex {
+            None => quote!(__w.attr(#name, __it);),
+            Some(width) => quote!(__w.attr(#name, &::virtbus_xml::Hex::<#width>(u64::from(*__it)));),
+        }
+    }
+
     /// The statements that write the field's share of the start tag.
     pub(crate) fn write_attrs(&self) -> Option<TokenStream> {
-        let Self { ident, name, .. } = self;
+        let ident = &self.ident;
         match self.kind {
             Kind::Attr if self.path.is_empty() => {
-                let each = self.each(&quote!(__w.attr(#name, __it);));
+                let each = self.each(&self.put_attr());
                 Some(self.guarded(each))
             }
             Kind::Flatten => Some(self.guarded(quote!(::virtbus_xml::Xml::write_attrs(#ident, __w);))),
@@ -219,7 +251,8 @@ impl Field {
         let write = match self.kind {
             Kind::Attr => {
                 let (last, outer) = self.path.split_last()?;
-                let write = quote!(__w.start(#last); __w.attr(#name, __it); __w.end(#last););
+                let put = self.put_attr();
+                let write = quote!(__w.start(#last); #put __w.end(#last););
                 self.each(&within(outer, &write))
             }
             Kind::Child => {

@@ -27,7 +27,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
     let attrs: Vec<_> = fields.iter().filter_map(Field::write_attrs).collect();
     let contents: Vec<_> = fields.iter().filter_map(Field::write_content).collect();
     let describes = fields.iter().map(Field::describe);
-    let check = check.map(|check| quote!(#check(&__value, __node)?;));
+    let check = check.map(|check| quote!(#check(&mut __value, __node)?;));
     let declare = xmlns.map(|prefix| {
         let name = format!("xmlns:{prefix}");
         quote! {
@@ -43,7 +43,8 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
         #[allow(unused_variables, clippy::too_many_lines, clippy::cognitive_complexity)]
         impl #generics ::virtbus_xml::Xml for #name #arguments #bounds {
             fn read(__node: ::virtbus_xml::Node<'_>) -> ::virtbus_xml::Result<Self> {
-                let __value = Self { #(#idents: #reads),* };
+                #[allow(unused_mut)]
+                let mut __value = Self { #(#idents: #reads),* };
                 #check
                 Ok(__value)
             }

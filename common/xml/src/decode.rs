@@ -3,7 +3,7 @@
 use crate::describe::Describe;
 use crate::document::{Document, Node};
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::Value;
+use crate::value::{Hex, Value};
 use crate::writer::{FormatOptions, Writer};
 
 /// A type that is the inside of an element: its attributes and its content. The element's name belongs to the field that holds it.
@@ -104,6 +104,40 @@ pub fn attr_of_optional<T: Value>(node: Node<'_>, path: &[&str], name: &str, kin
     match node.descend(path) {
         None => Ok(None),
         Some(element) => attr(element, &[], name, kind).map(Some),
+    }
+}
+
+/// A required attribute in hexadecimal, as any unsigned type.
+///
+/// # Errors
+/// It is missing, no number, or too large for the type.
+pub fn hex_attr<T: TryFrom<u64>, const W: usize>(
+    node: Node<'_>,
+    path: &[&str],
+    name: &str,
+    kind: ErrorKind,
+) -> Result<T> {
+    match optional_hex_attr::<T, W>(node, path, name, kind)? {
+        Some(value) => Ok(value),
+        None => Err(missing_attr(node, path, name)),
+    }
+}
+
+/// An attribute in hexadecimal that may be absent.
+///
+/// # Errors
+/// It is no number, or too large for the type.
+pub fn optional_hex_attr<T: TryFrom<u64>, const W: usize>(
+    node: Node<'_>,
+    path: &[&str],
+    name: &str,
+    kind: ErrorKind,
+) -> Result<Option<T>> {
+    let Some(attr) = node.descend(path).and_then(|it| it.attr(name)) else { return Ok(None) };
+    let number: Hex<W> = attr.read().map_err(|error| error.under(kind))?;
+    match T::try_from(number.0) {
+        Ok(value) => Ok(Some(value)),
+        Err(_) => Err(attr.error(kind, format!("{} is too large here", attr.value()))),
     }
 }
 

@@ -27,10 +27,12 @@
 //! | `when = path` | written only if `path(&field, &FormatOptions)` says so |
 //! | `live` | not written for an inactive document |
 //! | `secret` | written only with `FormatOptions::secure` |
+//! | `hex = 4` | an unsigned number written as `0x` with at least so many digits, read in any base |
+//! | `lenient` | a bad value counts as absent, as the reference has it in a few old places |
 //! | `fault = Unsupported` | bad values are reported under this [`ErrorKind`] |
 //!
-//! The default name is the field's own (`r#type` is `type`). On the container: `check = path` calls `path(&self, node)` after
-//! reading; `xmlns = "qemu"` declares that namespace when the value is not the default one.
+//! The default name is the field's own (`r#type` is `type`). On the container: `check = path` calls `path(&mut value, node)` after
+//! reading, to refuse or to complete; `xmlns = "qemu"` declares that namespace when the value is not the default one.
 //!
 //! An enum with `#[xml(tag = "type")]` is chosen by an attribute: variants carry fields like structs (or one flattened type, or
 //! nothing), are named in kebab case or by `#[xml(name = "...")]`, and one may be `#[xml(default)]`: it is meant when the
