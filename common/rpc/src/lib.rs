@@ -1,1 +1,14 @@
-//! virtbus-rpc
+//! RPC frames over Unix sockets: server, client, streams, descriptors, keepalive, relay.
+//!
+//! Read [`frame`] for how frames are cut and written, [`connection`] for the socket, [`server`] for how a daemon serves
+//! its clients and [`call`] for what a front implements. What a procedure means is not known here.
+
+pub mod auth;
+pub mod call;
+pub mod connection;
+pub mod error;
+pub mod frame;
+pub mod keepalive;
+pub mod peer;
+pub mod server;
+pub mod stream;
