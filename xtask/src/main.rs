@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::build::{self, Profile};
 use xtask::setup::{self, Need};
 use xtask::stack::{self, Stack};
-use xtask::{demo, guest, test};
+use xtask::{demo, guest, ledgers, test, tidy};
 
 /// The project's own tools.
 #[derive(Parser, Debug)]
@@ -35,6 +35,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Check what the compiler does not: crate edges, module docs, manifests, ledgers.
+    Tidy,
+    /// Write the ledgers of what is not done (tests/coverage) anew.
+    Coverage,
     /// Start the stack below DIR and leave it running; source DIR/env to use it.
     Up {
         #[arg(long, value_name = "DIR")]
@@ -67,6 +71,8 @@ fn act(command: Command) -> Result<()> {
             guest::ready().map(drop)
         }
         Command::Test { args } => test::run_all(&args),
+        Command::Tidy => tidy::check(),
+        Command::Coverage => ledgers::write(),
         Command::Up { root, release } => up(&root, if release { Profile::Release } else { Profile::Debug }),
         Command::Down { root } => stack::down(&root),
     }
