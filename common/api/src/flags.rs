@@ -188,4 +188,42 @@ bitflags! {
         /// `VIR_DOMAIN_VCPU_LIVE`.
         const LIVE = 1 << 0;
     }
+
+    /// Which messages about a domain are wanted; empty: all.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct MessageFlags: u32 {
+        /// `VIR_DOMAIN_MESSAGE_DEPRECATION`.
+        const DEPRECATION = 1 << 0;
+        /// `VIR_DOMAIN_MESSAGE_TAINTING`.
+        const TAINTING = 1 << 1;
+        /// `VIR_DOMAIN_MESSAGE_IOERRORS`.
+        const IO_ERRORS = 1 << 2;
+    }
+
+    /// Which snapshots a list holds; bits of one group are alternatives, groups add up.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct SnapshotFilter: u32 {
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_ROOTS` of a domain, `_DESCENDANTS` of a snapshot.
+        const ROOTS = 1 << 0;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_METADATA`.
+        const METADATA = 1 << 1;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_LEAVES`.
+        const LEAVES = 1 << 2;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES`.
+        const NO_LEAVES = 1 << 3;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA`.
+        const NO_METADATA = 1 << 4;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_INACTIVE`.
+        const INACTIVE = 1 << 5;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_ACTIVE`.
+        const ACTIVE = 1 << 6;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY`.
+        const DISK_ONLY = 1 << 7;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL`.
+        const INTERNAL = 1 << 8;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL`.
+        const EXTERNAL = 1 << 9;
+        /// `VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL`: parents before children.
+        const TOPOLOGICAL = 1 << 10;
+    }
 }

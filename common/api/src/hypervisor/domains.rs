@@ -9,7 +9,10 @@ use virtbus_schema::domain::Domain;
 use crate::{
     error::{Error, Result},
     event::DomainEvent,
-    flags::{DefineFlags, DestroyFlags, ListFilter, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags, XmlFlags},
+    flags::{
+        DefineFlags, DestroyFlags, ListFilter, MessageFlags, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags,
+        XmlFlags,
+    },
     hypervisor::State,
     refs::{ClientLease, DomainRef},
 };
@@ -27,6 +30,15 @@ pub struct DomainInfo {
     pub vcpus: u32,
     /// CPU time used by the QEMU process, in nanoseconds; 0 when off.
     pub cpu_time_ns: u64,
+}
+
+/// What a security driver has labelled a domain's process with (`virSecurityLabel`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SecurityLabel {
+    /// The label, for example `+64055:+64055`; empty where nothing is labelled.
+    pub label: String,
+    /// Whether the host enforces it.
+    pub enforcing: bool,
 }
 
 /// Finding, defining, starting and stopping domains.
@@ -66,6 +78,21 @@ pub trait Domains: Send + Sync {
 
     /// Whether it starts with the host.
     fn autostart(&self, domain: &DomainRef) -> Result<bool>;
+
+    /// Whether it starts with the host the next time, and only then.
+    fn autostart_once(&self, _domain: &DomainRef) -> Result<bool> {
+        Err(Error::no_support("virDomainGetAutostartOnce"))
+    }
+
+    /// What a user should know of the domain: deprecated devices, what taints it, I/O errors. One line each.
+    fn messages(&self, _domain: &DomainRef, _kinds: MessageFlags) -> Result<Vec<String>> {
+        Err(Error::no_support("virDomainGetMessages"))
+    }
+
+    /// The labels of an active domain, one per security driver in use; none when off.
+    fn security_labels(&self, _domain: &DomainRef) -> Result<Vec<SecurityLabel>> {
+        Err(Error::no_support("virDomainGetSecurityLabel"))
+    }
 
     /// Whether a saved state waits for the next start.
     fn has_managed_save(&self, domain: &DomainRef) -> Result<bool>;
@@ -113,6 +140,11 @@ pub trait Domains: Send + Sync {
 
     /// Whether the domain is to start with the host.
     async fn set_autostart(&self, domain: &DomainRef, autostart: bool) -> Result<()>;
+
+    /// Whether the domain is to start with the host the next time, and only then.
+    async fn set_autostart_once(&self, _domain: &DomainRef, _autostart: bool) -> Result<()> {
+        Err(Error::no_support("virDomainSetAutostartOnce"))
+    }
 
     /// Gives an inactive domain another name.
     async fn rename(&self, domain: &DomainRef, name: &str) -> Result<()>;
