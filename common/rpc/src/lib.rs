@@ -1,10 +1,11 @@
 //! RPC frames over Unix sockets: server, client, streams, descriptors, keepalive, relay.
 //!
 //! Read [`frame`] for how frames are cut and written, [`connection`] for the socket, [`server`] for how a daemon serves
-//! its clients and [`call`] for what a front implements. What a procedure means is not known here.
+//! its clients, [`call`] for what a front implements, and [`client`] for the other end. What a procedure means is not known here.
 
 pub mod auth;
 pub mod call;
+pub mod client;
 pub mod connection;
 pub mod error;
 pub mod frame;
