@@ -13,3 +13,6 @@ pub mod keepalive;
 pub mod peer;
 pub mod server;
 pub mod stream;
+
+/// Starting tasks by name, for the fronts that serve calls here.
+pub use virtbus_host::task;
