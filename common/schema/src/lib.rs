@@ -1,5 +1,10 @@
-//! Every libvirt XML document as types: parse, format, static defaults and checks that need no host.
+//! Every XML document of libvirt as types: what it can say, static defaults, and the checks that need no host.
+//!
+//! One declaration gives reading, writing, value lists and the coverage ledger (see `virtbus-xml`). This crate refuses to know
+//! the host, the machine types and QEMU: what depends on them is filled into these types by the daemons.
 
-pub mod capabilities;
 pub mod domain;
-pub mod domain_capabilities;
+
+pub use domain::Domain;
+pub use virtbus_xml as xml;
+pub use virtbus_xml::{Error, ErrorKind, FormatOptions};

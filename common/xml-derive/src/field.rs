@@ -29,6 +29,7 @@ pub(crate) struct Field {
     /// The type inside `Option` or `Vec`.
     inner: Type,
     shape: Shape,
+    boxed: bool,
     kind: Kind,
     /// The elements that lead to the one meant.
     path: Vec<String>,
@@ -51,11 +52,16 @@ impl Field {
     pub(crate) fn parse(field: &SynField) -> syn::Result<Self> {
         let ident = field.ident.clone().ok_or_else(|| syn::Error::new_spanned(field, "Xml needs named fields"))?;
         let (shape, inner) = shape_of(&field.ty);
+        let (boxed, inner) = match argument_of(&inner, "Box") {
+            Some(unboxed) => (true, unboxed),
+            None => (false, inner),
+        };
         let mut out = Self {
             name: name::own(&ident),
             ident,
             inner,
             shape,
+            boxed,
             kind: Kind::Flatten,
             path: Vec::new(),
             default: None,
@@ -188,6 +194,11 @@ impl Field {
             Kind::Flatten => return quote!(<#inner as ::virtbus_xml::Xml>::read(__node)?),
             Kind::Raw => return quote!(::virtbus_xml::raw::rest(__node)),
         };
+        let (required, optional) = if self.boxed {
+            (quote!(Box::new(#required)), quote!(#optional.map(Box::new)))
+        } else {
+            (required, optional)
+        };
         match (self.shape, &self.default) {
             (Shape::Optional, None) => optional,
             (Shape::Optional, Some(default)) => quote!(match #optional { None => #default, found => found }),
@@ -216,6 +227,8 @@ impl Field {
 
     fn each(&self, write: &TokenStream) -> TokenStream {
         let it = &self.ident;
+        let unbox = self.boxed.then(|| quote!(let __it = &**__it;));
+        let write = quote!(#unbox #write);
         match self.shape {
             Shape::Plain => quote!({ let __it = #it; #write }),
             Shape::Optional => quote!(if let Some(__it) = #it { #write }),
@@ -310,17 +323,22 @@ fn within(path: &[String], write: &TokenStream) -> TokenStream {
 }
 
 fn shape_of(ty: &Type) -> (Shape, Type) {
-    if let Type::Path(path) = ty
-        && let Some(last) = path.path.segments.last()
-        && let PathArguments::AngleBracketed(args) = &last.arguments
-        && let Some(GenericArgument::Type(inner)) = args.args.first()
-    {
-        if last.ident == "Option" {
-            return (Shape::Optional, inner.clone());
-        }
-        if last.ident == "Vec" {
-            return (Shape::Many, inner.clone());
-        }
+    match (argument_of(ty, "Option"), argument_of(ty, "Vec")) {
+        (Some(inner), _) => (Shape::Optional, inner),
+        (_, Some(inner)) => (Shape::Many, inner),
+        _ => (Shape::Plain, ty.clone()),
     }
-    (Shape::Plain, ty.clone())
+}
+
+/// `T` of `Wrapper<T>`.
+fn argument_of(ty: &Type, wrapper: &str) -> Option<Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|it| it.ident == wrapper)?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(args) => match args.args.first() {
+            Some(GenericArgument::Type(inner)) => Some(inner.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -149,7 +149,9 @@ impl<'d> Attr<'d> {
         error
     }
 
-    fn fault(self, fault: Fault) -> Error {
+    /// An error about a value that is not of its type.
+    #[must_use]
+    pub fn fault(self, fault: Fault) -> Error {
         let mut error = self.node.fault(&self.entry.value, fault);
         error.path.push_str("/@");
         error.path.push_str(self.entry.name);

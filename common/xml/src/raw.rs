@@ -136,6 +136,32 @@ fn escape(out: &mut String, text: &str, in_attr: bool) {
     }
 }
 
+/// As the content of a typed field it is written in libvirt's own layout, under the field's name.
+impl Xml for RawElement {
+    fn read(node: Node<'_>) -> Result<Self> {
+        Ok(Self::take(node))
+    }
+
+    fn write_attrs(&self, w: &mut Writer) {
+        for (name, value) in &self.attrs {
+            w.attr_str(name, value);
+        }
+    }
+
+    fn write_content(&self, w: &mut Writer) {
+        for part in &self.parts {
+            match part {
+                RawPart::Element(it) => it.write(&it.name, w),
+                RawPart::Text(text) => w.text_str(text),
+            }
+        }
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        to.raw("");
+    }
+}
+
 /// The content of an element whose children are all kept, such as `<metadata>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RawContent {

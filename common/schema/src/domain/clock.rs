@@ -1,0 +1,152 @@
+//! `<clock>`: what time the guest starts with and which timers it has.
+
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
+
+/// `<clock offset='utc'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = Clock::check)]
+pub struct Clock {
+    #[xml(attr, default = ClockOffset::Utc, fault = Unsupported)]
+    pub offset: ClockOffset,
+    /// Seconds, or `reset`.
+    #[xml(attr)]
+    pub adjustment: Option<String>,
+    #[xml(attr, fault = Unsupported)]
+    pub basis: Option<ClockBasis>,
+    #[xml(attr)]
+    pub timezone: Option<String>,
+    /// Seconds since the epoch, for an absolute clock.
+    #[xml(attr)]
+    pub start: Option<u64>,
+    #[xml(children = "timer")]
+    pub timers: Vec<Timer>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            offset: ClockOffset::Utc,
+            adjustment: None,
+            basis: None,
+            timezone: None,
+            start: None,
+            timers: Vec::new(),
+        }
+    }
+}
+
+impl Clock {
+    /// Keeps what belongs to the offset, in the reference's normal form.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let seconds = |text: &Option<String>| text.as_deref().and_then(|it| it.trim_start().parse::<i64>().ok());
+        match self.offset {
+            ClockOffset::Utc | ClockOffset::Localtime => {
+                let reset = self.adjustment.as_deref() == Some("reset");
+                let kept = seconds(&self.adjustment).map(|it| it.to_string());
+                self.adjustment = if reset { Some("reset".to_owned()) } else { kept };
+                self.basis = None;
+            }
+            ClockOffset::Variable => {
+                self.adjustment = Some(seconds(&self.adjustment).unwrap_or(0).to_string());
+                self.basis = self.basis.or(Some(ClockBasis::Utc));
+            }
+            ClockOffset::Timezone if self.timezone.is_none() => {
+                return Err(node.missing("@timezone").under(ErrorKind::Internal));
+            }
+            ClockOffset::Absolute if self.start.is_none() => {
+                return Err(node.error(ErrorKind::Internal, "an absolute clock needs a start"));
+            }
+            ClockOffset::Timezone | ClockOffset::Absolute => (self.adjustment, self.basis) = (None, None),
+        }
+        if self.offset != ClockOffset::Timezone {
+            self.timezone = None;
+        }
+        if self.offset != ClockOffset::Absolute {
+            self.start = None;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum ClockOffset {
+    Utc,
+    Localtime,
+    Variable,
+    Timezone,
+    Absolute,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum ClockBasis {
+    Utc,
+    Localtime,
+}
+
+/// `<timer name='rtc' tickpolicy='catchup'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Timer {
+    #[xml(attr)]
+    pub name: TimerName,
+    #[xml(attr)]
+    pub present: Option<YesNo>,
+    #[xml(attr)]
+    pub tickpolicy: Option<TickPolicy>,
+    #[xml(attr)]
+    pub track: Option<TimerTrack>,
+    /// In hertz, for the TSC.
+    #[xml(attr)]
+    pub frequency: Option<u64>,
+    #[xml(attr)]
+    pub mode: Option<TimerMode>,
+    #[xml(child)]
+    pub catchup: Option<Catchup>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum TimerName {
+    Platform,
+    Pit,
+    Rtc,
+    Hpet,
+    Tsc,
+    Kvmclock,
+    Hypervclock,
+    Armvtimer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum TickPolicy {
+    Delay,
+    Catchup,
+    Merge,
+    Discard,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum TimerTrack {
+    Boot,
+    Guest,
+    Wall,
+    Realtime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum TimerMode {
+    Auto,
+    Native,
+    Emulate,
+    Paravirt,
+    Smpsafe,
+}
+
+/// `<catchup threshold='123' slew='120' limit='10000'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct Catchup {
+    #[xml(attr)]
+    pub threshold: Option<u32>,
+    #[xml(attr)]
+    pub slew: Option<u32>,
+    #[xml(attr)]
+    pub limit: Option<u32>,
+}

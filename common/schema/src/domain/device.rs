@@ -1,0 +1,161 @@
+//! `<devices>`: one list per kind, in the order they are written. The registry at the end is the one list of device kinds.
+
+use virtbus_xml::{RawElement, Xml};
+
+pub mod address;
+pub mod chardev;
+pub mod controller;
+pub mod disk;
+pub mod interface;
+
+pub use address::{Address, Alias, Boot, Info, PciAddress, Rom, RomInfo, VirtioOptions};
+pub use chardev::{Channel, Console, Parallel, Serial};
+pub use controller::Controller;
+pub use disk::Disk;
+pub use interface::Interface;
+
+/// `<devices>`.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+pub struct Devices {
+    /// The QEMU binary; absent means the host's default.
+    #[xml(child)]
+    pub emulator: Option<String>,
+    #[xml(children = "disk")]
+    pub disks: Vec<Disk>,
+    #[xml(children = "controller")]
+    pub controllers: Vec<Controller>,
+    #[xml(children = "lease")]
+    pub leases: Vec<RawElement>,
+    #[xml(children = "filesystem")]
+    pub filesystems: Vec<RawElement>,
+    #[xml(children = "interface")]
+    pub interfaces: Vec<Interface>,
+    #[xml(children = "smartcard")]
+    pub smartcards: Vec<RawElement>,
+    #[xml(children = "serial")]
+    pub serials: Vec<Serial>,
+    #[xml(children = "parallel")]
+    pub parallels: Vec<Parallel>,
+    #[xml(children = "console")]
+    pub consoles: Vec<Console>,
+    #[xml(children = "channel")]
+    pub channels: Vec<Channel>,
+    #[xml(children = "input")]
+    pub inputs: Vec<RawElement>,
+    #[xml(children = "tpm")]
+    pub tpms: Vec<RawElement>,
+    #[xml(children = "graphics")]
+    pub graphics: Vec<RawElement>,
+    #[xml(children = "sound")]
+    pub sounds: Vec<RawElement>,
+    #[xml(children = "audio")]
+    pub audios: Vec<RawElement>,
+    #[xml(children = "video")]
+    pub videos: Vec<RawElement>,
+    #[xml(children = "hostdev")]
+    pub hostdevs: Vec<RawElement>,
+    #[xml(children = "redirdev")]
+    pub redirdevs: Vec<RawElement>,
+    #[xml(child)]
+    pub redirfilter: Option<RawElement>,
+    #[xml(children = "hub")]
+    pub hubs: Vec<RawElement>,
+    #[xml(children = "watchdog")]
+    pub watchdogs: Vec<RawElement>,
+    #[xml(children = "memballoon")]
+    pub memballoons: Vec<RawElement>,
+    #[xml(children = "rng")]
+    pub rngs: Vec<RawElement>,
+    #[xml(child)]
+    pub nvram: Option<RawElement>,
+    #[xml(children = "panic")]
+    pub panics: Vec<RawElement>,
+    #[xml(children = "shmem")]
+    pub shmems: Vec<RawElement>,
+    #[xml(children = "memory")]
+    pub memories: Vec<RawElement>,
+    #[xml(children = "iommu")]
+    pub iommus: Vec<RawElement>,
+    #[xml(children = "vsock")]
+    pub vsocks: Vec<RawElement>,
+    #[xml(children = "crypto")]
+    pub cryptos: Vec<RawElement>,
+    #[xml(children = "pstore")]
+    pub pstores: Vec<RawElement>,
+}
+
+/// A kind of device: what it is called in a document.
+pub trait Device: Xml {
+    /// The element's name.
+    const TAG: &'static str;
+}
+
+/// Calls a macro with the list of all device kinds: type, module, element name, list in [`Devices`].
+#[macro_export]
+macro_rules! for_each_device {
+    ($call:ident) => {
+        $call! {
+            Disk disk "disk" disks,
+            Controller controller "controller" controllers,
+            Interface interface "interface" interfaces,
+            Serial chardev "serial" serials,
+            Parallel chardev "parallel" parallels,
+            Console chardev "console" consoles,
+            Channel chardev "channel" channels,
+        }
+    };
+}
+
+macro_rules! any_device {
+    ($($kind:ident $module:ident $tag:literal $list:ident,)*) => {
+        $(impl Device for $module::$kind {
+            const TAG: &'static str = $tag;
+        })*
+
+        /// One device of any kind, as hot-plug takes it.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(clippy::large_enum_variant)]
+        pub enum AnyDevice {
+            $(
+                #[doc = concat!("`<", $tag, ">`")]
+                $kind($module::$kind),
+            )*
+        }
+
+        impl AnyDevice {
+            /// The names of all device elements.
+            pub const TAGS: &'static [&'static str] = &[$($tag),*];
+
+            /// The element's name.
+            #[must_use]
+            pub const fn tag(&self) -> &'static str {
+                match self { $(Self::$kind(_) => $tag),* }
+            }
+
+            /// Reads one device document.
+            ///
+            /// # Errors
+            /// Malformed text, a root that is no device, or the first fault inside.
+            pub fn parse(text: &str) -> Result<Self, virtbus_xml::Error> {
+                let document = virtbus_xml::Document::parse(text)?;
+                let root = document.root();
+                match root.name() {
+                    $($tag => Xml::read(root).map(Self::$kind),)*
+                    other => Err(root.error(virtbus_xml::ErrorKind::WrongRoot, format!("'{other}' is no device"))),
+                }
+            }
+
+            /// Writes the device as a document.
+            #[must_use]
+            pub fn format(&self, options: virtbus_xml::FormatOptions) -> String {
+                match self { $(Self::$kind(it) => virtbus_xml::to_string(it, $tag, options)),* }
+            }
+
+            /// Adds the device to its list.
+            pub fn add_to(self, devices: &mut Devices) {
+                match self { $(Self::$kind(it) => devices.$list.push(it)),* }
+            }
+        }
+    };
+}
+for_each_device!(any_device);

@@ -1,0 +1,276 @@
+//! Where a device sits: the addresses of all buses, and the parts every device has.
+
+use virtbus_xml::{Error, ErrorKind, FormatOptions, Node, OnOff, Xml};
+
+/// `<address type='...'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Xml)]
+#[xml(tag = "type")]
+pub enum Address {
+    Pci(PciAddress),
+    Drive(DriveAddress),
+    VirtioSerial(VirtioSerialAddress),
+    Ccid(CcidAddress),
+    Usb(UsbAddress),
+    SpaprVio(SpaprVioAddress),
+    VirtioS390,
+    Ccw(CcwAddress),
+    VirtioMmio,
+    Isa(IsaAddress),
+    Dimm(DimmAddress),
+    Unassigned,
+}
+
+/// `type='pci' domain='0x0000' bus='0x00' slot='0x1f' function='0x2' multifunction='on'`.
+///
+/// All zero means: of this kind, but not assigned yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+#[xml(check = PciAddress::check)]
+pub struct PciAddress {
+    #[xml(attr, hex = 4, default)]
+    pub domain: u32,
+    #[xml(attr, hex = 2, default)]
+    pub bus: u32,
+    #[xml(attr, hex = 2, default)]
+    pub slot: u32,
+    #[xml(attr, hex = 1, default)]
+    pub function: u32,
+    #[xml(attr)]
+    pub multifunction: Option<Multifunction>,
+    #[xml(child)]
+    pub zpci: Option<ZpciAddress>,
+}
+
+/// `multifunction=`, ordered so that addresses can be sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, virtbus_xml::XmlEnum)]
+pub enum Multifunction {
+    On,
+    Off,
+}
+
+/// `<zpci uid='0x0001' fid='0x00000000'/>` of s390.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct ZpciAddress {
+    #[xml(attr, hex = 4)]
+    pub uid: Option<u32>,
+    #[xml(attr, hex = 8)]
+    pub fid: Option<u32>,
+}
+
+impl PciAddress {
+    /// An address on a bus.
+    #[must_use]
+    pub const fn new(bus: u32, slot: u32, function: u32) -> Self {
+        Self { domain: 0, bus, slot, function, multifunction: None, zpci: None }
+    }
+
+    /// Whether it still has to be assigned.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.domain == 0 && self.bus == 0 && self.slot == 0
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let limits = [
+            ("domain", self.domain, 0xffff),
+            ("bus", self.bus, 0xff),
+            ("slot", self.slot, 0x1f),
+            ("function", self.function, 7),
+        ];
+        for (name, value, limit) in limits {
+            if value > limit {
+                let message = format!("PCI {name} {value:#x} is beyond {limit:#x}");
+                return Err(node.error(ErrorKind::BadValue, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `type='drive' controller='0' bus='0' target='0' unit='0'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct DriveAddress {
+    #[xml(attr, default)]
+    pub controller: u32,
+    #[xml(attr, default)]
+    pub bus: u32,
+    #[xml(attr, default)]
+    pub target: u32,
+    #[xml(attr, default)]
+    pub unit: u32,
+}
+
+/// `type='virtio-serial' controller='0' bus='0' port='1'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct VirtioSerialAddress {
+    #[xml(attr, default)]
+    pub controller: u32,
+    #[xml(attr, default)]
+    pub bus: u32,
+    #[xml(attr, default)]
+    pub port: u32,
+}
+
+/// `type='ccid' controller='0' slot='0'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct CcidAddress {
+    #[xml(attr, default)]
+    pub controller: u32,
+    #[xml(attr, default)]
+    pub slot: u32,
+}
+
+/// `type='usb' bus='0' port='1.2'`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+#[xml(check = UsbAddress::check)]
+pub struct UsbAddress {
+    #[xml(attr, default)]
+    pub bus: u32,
+    /// Port numbers from the root hub down, with dots; at most four.
+    #[xml(attr)]
+    pub port: Option<String>,
+}
+
+impl UsbAddress {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let Some(port) = &self.port else { return Ok(()) };
+        let steps: Vec<_> = port.split('.').map(|it| it.parse::<u32>().ok().filter(|_| !it.starts_with('+'))).collect();
+        if steps.len() > 4 || steps.contains(&None) {
+            return Err(
+                node.error(ErrorKind::Internal, format!("USB port \"{port}\" is not up to four numbers with dots"))
+            );
+        }
+        Ok(())
+    }
+
+    /// The port numbers from the root hub down.
+    pub fn ports(&self) -> impl Iterator<Item = u32> {
+        self.port.as_deref().unwrap_or("").split('.').filter_map(|it| it.parse().ok())
+    }
+}
+
+/// `type='spapr-vio' reg='0x1000'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct SpaprVioAddress {
+    #[xml(attr, hex = 8)]
+    pub reg: Option<u64>,
+}
+
+/// `type='ccw' cssid='0xfe' ssid='0x0' devno='0x0000'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct CcwAddress {
+    #[xml(attr, hex = 1)]
+    pub cssid: Option<u32>,
+    #[xml(attr, hex = 1)]
+    pub ssid: Option<u32>,
+    #[xml(attr, hex = 4)]
+    pub devno: Option<u32>,
+}
+
+/// `type='isa' iobase='0x505' irq='0x1'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct IsaAddress {
+    #[xml(attr, hex = 1)]
+    pub iobase: Option<u32>,
+    #[xml(attr, hex = 1)]
+    pub irq: Option<u32>,
+}
+
+/// `type='dimm' slot='0' base='0x100000000'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+pub struct DimmAddress {
+    #[xml(attr)]
+    pub slot: Option<u32>,
+    #[xml(attr, hex = 1)]
+    pub base: Option<u64>,
+}
+
+/// `<alias name='ua-disk'/>`: the name a device has in QEMU. Users may choose names that start with `ua-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Xml)]
+pub struct Alias {
+    #[xml(attr)]
+    pub name: String,
+}
+
+impl Alias {
+    /// An alias of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+
+    /// Whether the user chose it; others belong to one run and are not in inactive documents.
+    #[must_use]
+    pub fn is_users(&self) -> bool {
+        self.name.starts_with("ua-")
+    }
+
+    pub(crate) fn is_shown(alias: &Option<Self>, options: &FormatOptions) -> bool {
+        !options.inactive || alias.as_ref().is_some_and(Self::is_users)
+    }
+}
+
+/// `<boot order='1' loadparm='2'/>` of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Xml)]
+#[xml(check = Boot::check)]
+pub struct Boot {
+    /// From 1.
+    #[xml(attr)]
+    pub order: u32,
+    #[xml(attr)]
+    pub loadparm: Option<String>,
+}
+
+impl Boot {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.order == 0 { Err(node.error(ErrorKind::BadValue, "boot order starts at 1")) } else { Ok(()) }
+    }
+}
+
+/// `<rom enabled='no' bar='on' file='/path'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Xml)]
+pub struct Rom {
+    #[xml(attr)]
+    pub enabled: Option<virtbus_xml::YesNo>,
+    #[xml(attr)]
+    pub bar: Option<OnOff>,
+    #[xml(attr)]
+    pub file: Option<String>,
+}
+
+/// What every device has last: alias, ACPI index, address.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Info {
+    #[xml(child, when = Alias::is_shown)]
+    pub alias: Option<Alias>,
+    #[xml(attr = "acpi/@index")]
+    pub acpi_index: Option<u32>,
+    #[xml(child)]
+    pub address: Option<Address>,
+}
+
+/// The same for devices with an option ROM.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct RomInfo {
+    #[xml(child)]
+    pub boot: Option<Boot>,
+    #[xml(child, when = Alias::is_shown)]
+    pub alias: Option<Alias>,
+    #[xml(child)]
+    pub rom: Option<Rom>,
+    #[xml(attr = "acpi/@index")]
+    pub acpi_index: Option<u32>,
+    #[xml(child)]
+    pub address: Option<Address>,
+}
+
+/// Options of the virtio transport that all virtio devices share, as attributes of their `<driver>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct VirtioOptions {
+    #[xml(attr)]
+    pub iommu: Option<OnOff>,
+    #[xml(attr)]
+    pub ats: Option<OnOff>,
+    #[xml(attr)]
+    pub packed: Option<OnOff>,
+    #[xml(attr)]
+    pub page_per_vq: Option<OnOff>,
+}

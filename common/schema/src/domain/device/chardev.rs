@@ -1,0 +1,153 @@
+//! Character devices: serial and parallel ports, consoles and channels. The back ends they share are in `source`.
+
+use virtbus_xml::{Xml, XmlEnum};
+
+mod source;
+
+pub use source::{
+    CharLog, CharSource, CharSourceMode, Chardev, PathChardev, ProtocolKind, Reconnect, SocketChardev, Vdagent,
+    VdagentClipboard, VdagentMouse,
+};
+
+use super::address::Info;
+
+/// `<serial type='pty'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Serial {
+    #[xml(flatten)]
+    pub chardev: Chardev,
+    #[xml(child)]
+    pub target: Option<SerialTarget>,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+/// `<target type='isa-serial' port='0'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct SerialTarget {
+    #[xml(attr = "type", fault = Unsupported)]
+    pub kind: Option<SerialTargetKind>,
+    #[xml(attr)]
+    pub port: Option<u32>,
+    #[xml(attr = "model/@name", fault = Unsupported)]
+    pub model: Option<SerialModel>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum SerialTargetKind {
+    IsaSerial,
+    UsbSerial,
+    PciSerial,
+    SpaprVioSerial,
+    SystemSerial,
+    SclpSerial,
+    IsaDebug,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum SerialModel {
+    IsaSerial,
+    UsbSerial,
+    PciSerial,
+    SpaprVty,
+    Pl011,
+    Sclpconsole,
+    Sclplmconsole,
+    #[xml(name = "16550a")]
+    Uart16550a,
+    IsaDebugcon,
+}
+
+/// `<parallel type='dev'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Parallel {
+    #[xml(flatten)]
+    pub chardev: Chardev,
+    #[xml(child)]
+    pub target: Option<ParallelTarget>,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+/// `<target port='0'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct ParallelTarget {
+    #[xml(attr)]
+    pub port: Option<u32>,
+}
+
+/// `<console type='pty'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Console {
+    #[xml(flatten)]
+    pub chardev: Chardev,
+    #[xml(child)]
+    pub target: Option<ConsoleTarget>,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+/// `<target type='virtio' port='0'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct ConsoleTarget {
+    #[xml(attr = "type", fault = Unsupported)]
+    pub kind: Option<ConsoleTargetKind>,
+    #[xml(attr)]
+    pub port: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum ConsoleTargetKind {
+    Serial,
+    Xen,
+    Uml,
+    Virtio,
+    Lxc,
+    Openvz,
+    Sclp,
+    Sclplm,
+}
+
+/// `<channel type='unix'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Channel {
+    #[xml(flatten)]
+    pub chardev: Chardev,
+    #[xml(child)]
+    pub target: ChannelTarget,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+/// `<target>` of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(tag = "type", fault = Unsupported)]
+pub enum ChannelTarget {
+    /// A TCP address in the guest's user network.
+    Guestfwd {
+        #[xml(attr)]
+        address: Option<String>,
+        #[xml(attr)]
+        port: Option<u16>,
+    },
+    /// A named virtio-serial port.
+    Virtio {
+        #[xml(attr)]
+        name: Option<String>,
+        #[xml(attr, live)]
+        state: Option<ChannelState>,
+    },
+    Xen {
+        #[xml(attr)]
+        name: Option<String>,
+        #[xml(attr, live)]
+        state: Option<ChannelState>,
+    },
+}
+
+/// Whether something in the guest has the port open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum ChannelState {
+    Connected,
+    Disconnected,
+}

@@ -1,0 +1,239 @@
+//! `<controller>`: buses other devices sit on. It refuses to know which of them a machine has of its own.
+
+use virtbus_xml::{Error, ErrorKind, Node, OnOff, Size, Xml, XmlEnum};
+
+use super::address::{Address, Alias, VirtioOptions};
+use super::disk::DiskIoThread;
+
+/// `<controller type='pci' index='1' model='pcie-root-port'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Controller::check)]
+pub struct Controller {
+    #[xml(attr = "type", default = ControllerKind::Ide)]
+    pub kind: ControllerKind,
+    /// Absent until it is counted within its kind.
+    #[xml(attr)]
+    pub index: Option<u32>,
+    /// Absent until the machine's default is filled in. Values depend on the kind: see [`ControllerKind::models`].
+    #[xml(attr)]
+    pub model: Option<String>,
+    /// Of virtio-serial, USB and Xen controllers.
+    #[xml(attr)]
+    pub ports: Option<u32>,
+    #[xml(attr)]
+    pub vectors: Option<u32>,
+    #[xml(attr = "maxGrantFrames")]
+    pub max_grant_frames: Option<u32>,
+    #[xml(attr = "maxEventChannels")]
+    pub max_event_channels: Option<u32>,
+    /// `<model name='pcie-root-port'/>`: the emulated chip.
+    #[xml(attr = "model/@name", fault = BadValue)]
+    pub model_name: Option<PciControllerModelName>,
+    #[xml(child)]
+    pub target: Option<ControllerTarget>,
+    #[xml(child, omit_empty)]
+    pub driver: Option<ControllerDriver>,
+    /// Of PCI roots.
+    #[xml(child)]
+    pub pcihole64: Option<Size>,
+    #[xml(child, when = Alias::is_shown)]
+    pub alias: Option<Alias>,
+    /// `<master startport='0'/>`: the first port of a USB companion.
+    #[xml(attr = "master/@startport")]
+    pub master_startport: Option<u32>,
+    #[xml(attr = "acpi/@index")]
+    pub acpi_index: Option<u32>,
+    #[xml(child)]
+    pub address: Option<Address>,
+}
+
+impl Controller {
+    /// A controller of a kind, as the daemon adds them.
+    #[must_use]
+    pub fn new(kind: ControllerKind, index: u32) -> Self {
+        Self {
+            kind,
+            index: Some(index),
+            model: None,
+            ports: None,
+            vectors: None,
+            max_grant_frames: None,
+            max_event_channels: None,
+            model_name: None,
+            target: None,
+            driver: None,
+            pcihole64: None,
+            alias: None,
+            master_startport: None,
+            acpi_index: None,
+            address: None,
+        }
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if let Some(model) = &self.model
+            && !self.kind.models().contains(&model.as_str())
+        {
+            let what = format!("unknown {} controller model '{model}'", self.kind);
+            let hint = format!("expected one of {}", self.kind.models().join(", "));
+            return Err(node.error(ErrorKind::Unsupported, what).with_hint(hint));
+        }
+        let is_root =
+            self.kind == ControllerKind::Pci && matches!(self.model.as_deref(), Some("pci-root" | "pcie-root"));
+        if is_root && self.index.is_some_and(|it| it != 0) {
+            return Err(node.error(ErrorKind::BadValue, "pci-root and pcie-root controllers have index 0"));
+        }
+        if is_root && self.address.is_some() {
+            return Err(node.error(ErrorKind::Unsupported, "pci-root and pcie-root controllers have no address"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, XmlEnum)]
+pub enum ControllerKind {
+    Ide,
+    Fdc,
+    Scsi,
+    Sata,
+    VirtioSerial,
+    Ccid,
+    Usb,
+    Pci,
+    Xenbus,
+    Isa,
+    Nvme,
+}
+
+impl ControllerKind {
+    /// The models of this kind.
+    #[must_use]
+    pub const fn models(self) -> &'static [&'static str] {
+        match self {
+            Self::Ide => &["piix3", "piix4", "ich6"],
+            Self::Scsi => &[
+                "auto",
+                "buslogic",
+                "lsilogic",
+                "lsisas1068",
+                "vmpvscsi",
+                "ibmvscsi",
+                "virtio-scsi",
+                "lsisas1078",
+                "virtio-transitional",
+                "virtio-non-transitional",
+                "ncr53c90",
+                "dc390",
+                "am53c974",
+            ],
+            Self::VirtioSerial => &["virtio", "virtio-transitional", "virtio-non-transitional"],
+            Self::Usb => &[
+                "piix3-uhci",
+                "piix4-uhci",
+                "ehci",
+                "ich9-ehci1",
+                "ich9-uhci1",
+                "ich9-uhci2",
+                "ich9-uhci3",
+                "vt82c686b-uhci",
+                "pci-ohci",
+                "nec-xhci",
+                "qusb1",
+                "qusb2",
+                "qemu-xhci",
+                "none",
+            ],
+            Self::Pci => &[
+                "pci-root",
+                "pcie-root",
+                "pci-bridge",
+                "dmi-to-pci-bridge",
+                "pcie-to-pci-bridge",
+                "pcie-root-port",
+                "pcie-switch-upstream-port",
+                "pcie-switch-downstream-port",
+                "pci-expander-bus",
+                "pcie-expander-bus",
+            ],
+            Self::Fdc | Self::Sata | Self::Ccid | Self::Xenbus | Self::Isa | Self::Nvme => &[],
+        }
+    }
+}
+
+/// The chips behind PCI controllers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum PciControllerModelName {
+    PciBridge,
+    #[xml(name = "i82801b11-bridge")]
+    I82801b11Bridge,
+    Ioh3420,
+    #[xml(name = "x3130-upstream")]
+    X3130Upstream,
+    #[xml(name = "xio3130-downstream")]
+    Xio3130Downstream,
+    Pxb,
+    PxbPcie,
+    PcieRootPort,
+    SpaprPciHostBridge,
+    PciePciBridge,
+}
+
+/// `<target chassis='1' port='0x10'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = ControllerTarget::check)]
+pub struct ControllerTarget {
+    #[xml(attr = "chassisNr")]
+    pub chassis_nr: Option<u32>,
+    #[xml(attr)]
+    pub chassis: Option<u32>,
+    #[xml(attr, hex = 1)]
+    pub port: Option<u32>,
+    #[xml(attr = "busNr")]
+    pub bus_nr: Option<u32>,
+    #[xml(attr)]
+    pub index: Option<u32>,
+    #[xml(attr)]
+    pub hotplug: Option<OnOff>,
+    #[xml(attr, hex = 1, fault = BadValue)]
+    pub memreserve: Option<u64>,
+    #[xml(child)]
+    pub node: Option<u32>,
+}
+
+impl ControllerTarget {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let limits = [
+            ("chassisNr", self.chassis_nr, 1..=255),
+            ("chassis", self.chassis, 0..=255),
+            ("port", self.port, 0..=255),
+            ("busNr", self.bus_nr, 1..=254),
+            ("index", self.index, 0..=30),
+        ];
+        for (name, value, range) in limits {
+            if let Some(value) = value.filter(|it| !range.contains(it)) {
+                let message = format!("{name} {value} is not in {} to {}", range.start(), range.end());
+                return Err(node.error(ErrorKind::Unsupported, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `<driver queues='4' iothread='1'/>`.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+pub struct ControllerDriver {
+    #[xml(attr)]
+    pub queues: Option<u32>,
+    #[xml(attr)]
+    pub cmd_per_lun: Option<u32>,
+    #[xml(attr)]
+    pub max_sectors: Option<u32>,
+    #[xml(attr)]
+    pub ioeventfd: Option<OnOff>,
+    #[xml(attr)]
+    pub iothread: Option<u32>,
+    #[xml(flatten)]
+    pub virtio: VirtioOptions,
+    #[xml(children = "iothreads/iothread")]
+    pub iothreads: Vec<DiskIoThread>,
+}

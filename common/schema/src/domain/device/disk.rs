@@ -1,0 +1,244 @@
+//! `<disk>`: drives of all kinds. It refuses to know images: formats and sizes are the host's business.
+
+use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
+
+mod driver;
+mod source;
+mod tune;
+
+pub use driver::{
+    DiskCache, DiskDetect, DiskDiscard, DiskDriver, DiskErrorPolicy, DiskIo, DiskIoThread, DiskReadErrorPolicy,
+    MetadataCache, QueueId,
+};
+pub use source::{
+    Auth, AuthSecret, AuthSecretKind, Cookie, DataStore, DiskSource, DiskSourceMode, Encryption, EncryptionFormat,
+    EncryptionSecret, Format, Host, HostTransport, KnownHosts, Protocol, ReconnectDelay, Reservations, Slice,
+    SshIdentity, StartupPolicy,
+};
+pub use tune::{BlockIo, Geometry, GeometryTranslation, IoTune, ThrottleFilter};
+
+use super::address::{Address, Alias, Boot};
+
+/// `<disk>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Disk::check)]
+pub struct Disk {
+    /// What kind of source it has.
+    #[xml(attr = "type", default = DiskKind::File)]
+    pub kind: DiskKind,
+    /// What the guest sees.
+    #[xml(attr, default = DiskDevice::Disk)]
+    pub device: DiskDevice,
+    #[xml(attr)]
+    pub model: Option<DiskModel>,
+    #[xml(attr)]
+    pub rawio: Option<YesNo>,
+    #[xml(attr)]
+    pub sgio: Option<DiskSgio>,
+    #[xml(attr)]
+    pub snapshot: Option<DiskSnapshot>,
+    #[xml(child)]
+    pub driver: Option<DiskDriver>,
+    /// Where an older document has the credentials of a network source.
+    #[xml(child)]
+    pub auth: Option<Auth>,
+    #[xml(child)]
+    pub source: Option<DiskSource>,
+    #[xml(child = "backingStore")]
+    pub backing_store: Option<BackingStore>,
+    #[xml(child, live)]
+    pub mirror: Option<Mirror>,
+    #[xml(child)]
+    pub target: DiskTarget,
+    #[xml(child)]
+    pub geometry: Option<Geometry>,
+    #[xml(child)]
+    pub blockio: Option<BlockIo>,
+    #[xml(child)]
+    pub iotune: Option<IoTune>,
+    #[xml(children = "throttlefilters/throttlefilter")]
+    pub throttlefilters: Vec<ThrottleFilter>,
+    #[xml(flag)]
+    pub readonly: bool,
+    #[xml(flag)]
+    pub shareable: bool,
+    #[xml(child)]
+    pub transient: Option<Transient>,
+    #[xml(child)]
+    pub serial: Option<String>,
+    #[xml(child)]
+    pub wwn: Option<String>,
+    #[xml(child)]
+    pub vendor: Option<String>,
+    #[xml(child)]
+    pub product: Option<String>,
+    /// Where an older document has the encryption of the image.
+    #[xml(child)]
+    pub encryption: Option<Encryption>,
+    #[xml(child)]
+    pub boot: Option<Boot>,
+    #[xml(child, when = Alias::is_shown)]
+    pub alias: Option<Alias>,
+    #[xml(attr = "acpi/@index")]
+    pub acpi_index: Option<u32>,
+    #[xml(child)]
+    pub address: Option<Address>,
+}
+
+impl Disk {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if let Some(source) = &mut self.source {
+            source.keep_only(self.kind);
+        }
+        if self.target.dev.is_empty() {
+            let named = self.source.as_ref().and_then(DiskSource::name_to_show).unwrap_or_default();
+            return Err(node.error(ErrorKind::NoTarget, format!("the disk has no target name (source {named})")));
+        }
+        // What cannot be written to is read-only without saying so.
+        self.readonly |= self.device == DiskDevice::Cdrom;
+        Ok(())
+    }
+}
+
+/// `type=` of a disk or of an image in its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum DiskKind {
+    File,
+    Block,
+    Dir,
+    Network,
+    Volume,
+    Nvme,
+    #[xml(name = "vhostuser")]
+    VhostUser,
+    #[xml(name = "vhostvdpa")]
+    VhostVdpa,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum DiskDevice {
+    Disk,
+    Cdrom,
+    Floppy,
+    Lun,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum DiskModel {
+    Virtio,
+    VirtioTransitional,
+    VirtioNonTransitional,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum DiskSgio {
+    Filtered,
+    Unfiltered,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum DiskSnapshot {
+    No,
+    Internal,
+    External,
+    Manual,
+}
+
+/// `<target dev='vda' bus='virtio'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct DiskTarget {
+    #[xml(attr, default)]
+    pub dev: String,
+    /// Absent until the default for the target name is filled in.
+    #[xml(attr)]
+    pub bus: Option<DiskBus>,
+    #[xml(attr)]
+    pub tray: Option<DiskTray>,
+    #[xml(attr)]
+    pub removable: Option<OnOff>,
+    #[xml(attr)]
+    pub rotation_rate: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum DiskBus {
+    Ide,
+    Fdc,
+    Scsi,
+    Virtio,
+    Xen,
+    Usb,
+    Uml,
+    Sata,
+    Sd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum DiskTray {
+    Closed,
+    Open,
+}
+
+/// `<transient shareBacking='yes'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct Transient {
+    #[xml(attr = "shareBacking")]
+    pub share_backing: Option<YesNo>,
+}
+
+/// `<backingStore>`: the image below; an empty one ends the chain.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+pub struct BackingStore {
+    #[xml(attr = "type")]
+    pub kind: Option<DiskKind>,
+    #[xml(attr, live)]
+    pub index: Option<u32>,
+    #[xml(child)]
+    pub format: Option<Format>,
+    #[xml(child)]
+    pub source: Option<DiskSource>,
+    #[xml(child = "backingStore")]
+    pub below: Option<Box<Self>>,
+}
+
+impl BackingStore {
+    /// Whether it says that there is nothing below.
+    #[must_use]
+    pub const fn is_end(&self) -> bool {
+        self.kind.is_none()
+    }
+}
+
+/// `<mirror>` of a running copy.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Mirror {
+    #[xml(attr = "type")]
+    pub kind: Option<DiskKind>,
+    #[xml(attr)]
+    pub file: Option<String>,
+    #[xml(attr)]
+    pub format: Option<String>,
+    #[xml(attr)]
+    pub job: Option<MirrorJob>,
+    #[xml(attr)]
+    pub ready: Option<MirrorReady>,
+    #[xml(child = "format")]
+    pub image_format: Option<Format>,
+    #[xml(child)]
+    pub source: Option<DiskSource>,
+    #[xml(child = "backingStore")]
+    pub backing_store: Option<BackingStore>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum MirrorJob {
+    Copy,
+    ActiveCommit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum MirrorReady {
+    Yes,
+    Abort,
+    Pivot,
+}

@@ -1,0 +1,341 @@
+//! `<source>` of a disk or of an image in its chain: one type for all kinds, since they share most of it.
+
+use virtbus_xml::{Xml, XmlEnum, YesNo};
+
+use super::DiskKind;
+use crate::domain::device::address::PciAddress;
+use crate::domain::security::SourceSecLabel;
+
+/// `<source>`. Which fields count depends on the disk's kind; the others are empty.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+pub struct DiskSource {
+    /// `type='file'`.
+    #[xml(attr)]
+    pub file: Option<String>,
+    #[xml(attr)]
+    pub fdgroup: Option<String>,
+    /// `type='block'` and `type='vhostvdpa'`.
+    #[xml(attr)]
+    pub dev: Option<String>,
+    /// `type='dir'`.
+    #[xml(attr)]
+    pub dir: Option<String>,
+    /// `type='network'`.
+    #[xml(attr)]
+    pub protocol: Option<Protocol>,
+    #[xml(attr)]
+    pub name: Option<String>,
+    #[xml(attr)]
+    pub query: Option<String>,
+    #[xml(attr)]
+    pub tls: Option<YesNo>,
+    #[xml(attr = "tlsHostname")]
+    pub tls_hostname: Option<String>,
+    /// `type='volume'`.
+    #[xml(attr)]
+    pub pool: Option<String>,
+    #[xml(attr)]
+    pub volume: Option<String>,
+    /// `pci` for `type='nvme'`, `unix` for `type='vhostuser'`.
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    #[xml(attr)]
+    pub managed: Option<YesNo>,
+    #[xml(attr)]
+    pub namespace: Option<u64>,
+    #[xml(attr)]
+    pub path: Option<String>,
+    #[xml(attr)]
+    pub mode: Option<DiskSourceMode>,
+    #[xml(attr = "startupPolicy")]
+    pub startup_policy: Option<StartupPolicy>,
+    #[xml(attr, live)]
+    pub index: Option<u32>,
+    #[xml(children = "host")]
+    pub hosts: Vec<Host>,
+    #[xml(attr = "snapshot/@name")]
+    pub snapshot: Option<String>,
+    #[xml(attr = "config/@file")]
+    pub config: Option<String>,
+    /// Of `type='nvme'`.
+    #[xml(child)]
+    pub address: Option<PciAddress>,
+    #[xml(child)]
+    pub auth: Option<Auth>,
+    #[xml(attr = "ssl/@verify")]
+    pub ssl_verify: Option<YesNo>,
+    #[xml(children = "cookies/cookie", secret)]
+    pub cookies: Vec<Cookie>,
+    /// In bytes.
+    #[xml(attr = "readahead/@size")]
+    pub readahead: Option<u64>,
+    /// In seconds.
+    #[xml(attr = "timeout/@seconds")]
+    pub timeout: Option<u64>,
+    #[xml(attr = "initiator/iqn/@name")]
+    pub initiator: Option<String>,
+    #[xml(child = "knownHosts")]
+    pub known_hosts: Option<KnownHosts>,
+    #[xml(child)]
+    pub identity: Option<SshIdentity>,
+    #[xml(child)]
+    pub reconnect: Option<ReconnectDelay>,
+    #[xml(children = "slices/slice")]
+    pub slices: Vec<Slice>,
+    #[xml(child)]
+    pub encryption: Option<Encryption>,
+    #[xml(child)]
+    pub reservations: Option<Reservations>,
+    #[xml(children = "seclabel")]
+    pub seclabels: Vec<SourceSecLabel>,
+    #[xml(child = "dataStore")]
+    pub data_store: Option<Box<DataStore>>,
+}
+
+impl DiskSource {
+    /// Drops what does not belong to a kind of source, as the reference does.
+    pub fn keep_only(&mut self, kind: DiskKind) {
+        let is = |kinds: &[DiskKind]| kinds.contains(&kind);
+        if !is(&[DiskKind::File]) {
+            (self.file, self.fdgroup) = (None, None);
+        }
+        if !is(&[DiskKind::Block, DiskKind::VhostVdpa]) {
+            self.dev = None;
+        }
+        if !is(&[DiskKind::Dir]) {
+            self.dir = None;
+        }
+        if !is(&[DiskKind::Network]) {
+            (self.protocol, self.name, self.query, self.tls, self.tls_hostname) = (None, None, None, None, None);
+            (self.snapshot, self.config, self.initiator) = (None, None, None);
+            self.hosts.clear();
+        }
+        if !is(&[DiskKind::Volume]) {
+            (self.pool, self.volume, self.mode) = (None, None, None);
+        }
+        if !is(&[DiskKind::Nvme]) {
+            (self.managed, self.namespace, self.address) = (None, None, None);
+        }
+        if !is(&[DiskKind::VhostUser]) {
+            self.path = None;
+        }
+        if !is(&[DiskKind::Nvme, DiskKind::VhostUser]) {
+            self.kind = None;
+        }
+    }
+
+    /// The file, device or name a user would call the source by.
+    #[must_use]
+    pub fn name_to_show(&self) -> Option<&str> {
+        [&self.file, &self.dev, &self.dir, &self.name, &self.volume, &self.path]
+            .into_iter()
+            .find_map(|it| it.as_deref())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum Protocol {
+    Nbd,
+    Rbd,
+    Sheepdog,
+    Gluster,
+    Iscsi,
+    Http,
+    Https,
+    Ftp,
+    Ftps,
+    Tftp,
+    Ssh,
+    Vxhs,
+    Nfs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum DiskSourceMode {
+    Host,
+    Direct,
+    Client,
+    Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum StartupPolicy {
+    Mandatory,
+    Requisite,
+    Optional,
+}
+
+/// `<host name='h' port='1'/>` or `<host transport='unix' socket='/path'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Host {
+    #[xml(attr)]
+    pub name: Option<String>,
+    #[xml(attr)]
+    pub port: Option<u16>,
+    #[xml(attr)]
+    pub transport: Option<HostTransport>,
+    #[xml(attr)]
+    pub socket: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum HostTransport {
+    Tcp,
+    Unix,
+    Rdma,
+}
+
+/// `<auth username='u'><secret type='iscsi' usage='x'/></auth>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Auth {
+    #[xml(attr)]
+    pub username: String,
+    #[xml(child)]
+    pub secret: AuthSecret,
+}
+
+/// `<secret type='ceph' uuid='...'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct AuthSecret {
+    #[xml(attr = "type")]
+    pub kind: Option<AuthSecretKind>,
+    #[xml(attr)]
+    pub uuid: Option<uuid::Uuid>,
+    #[xml(attr)]
+    pub usage: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum AuthSecretKind {
+    Volume,
+    Ceph,
+    Iscsi,
+    Tls,
+    Vtpm,
+}
+
+/// `<cookie name='a'>b</cookie>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Cookie {
+    #[xml(attr)]
+    pub name: String,
+    #[xml(text)]
+    pub value: String,
+}
+
+/// `<knownHosts path='/path'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct KnownHosts {
+    #[xml(attr)]
+    pub path: String,
+}
+
+/// `<identity>` of an SSH or NFS source.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct SshIdentity {
+    #[xml(attr)]
+    pub user: Option<String>,
+    #[xml(attr)]
+    pub group: Option<String>,
+    #[xml(attr)]
+    pub username: Option<String>,
+    #[xml(attr)]
+    pub keyfile: Option<String>,
+    #[xml(attr)]
+    pub agentsock: Option<String>,
+}
+
+/// `<reconnect delay='10'/>`; for vhost-user `<reconnect enabled='yes' timeout='10'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct ReconnectDelay {
+    #[xml(attr)]
+    pub enabled: Option<YesNo>,
+    #[xml(attr)]
+    pub timeout: Option<u32>,
+    #[xml(attr)]
+    pub delay: Option<u32>,
+}
+
+/// `<slice type='storage' offset='0' size='1024'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Slice {
+    #[xml(attr = "type")]
+    pub kind: String,
+    #[xml(attr)]
+    pub offset: u64,
+    #[xml(attr)]
+    pub size: u64,
+}
+
+/// `<encryption format='luks'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Encryption {
+    #[xml(attr, fault = Unsupported)]
+    pub format: EncryptionFormat,
+    #[xml(attr)]
+    pub engine: Option<String>,
+    #[xml(children = "secret")]
+    pub secrets: Vec<EncryptionSecret>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum EncryptionFormat {
+    Default,
+    Qcow,
+    Luks,
+    Luks2,
+    LuksAny,
+}
+
+/// `<secret type='passphrase' uuid='...'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct EncryptionSecret {
+    #[xml(attr = "type")]
+    pub kind: String,
+    #[xml(attr)]
+    pub uuid: Option<uuid::Uuid>,
+    #[xml(attr)]
+    pub usage: Option<String>,
+}
+
+/// `<reservations managed='yes'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Reservations {
+    #[xml(attr)]
+    pub managed: YesNo,
+    #[xml(attr, live)]
+    pub migration: Option<YesNo>,
+    #[xml(child)]
+    pub source: Option<ReservationsSource>,
+}
+
+/// `<source type='unix' path='/path' mode='client'/>` of a reservations helper.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct ReservationsSource {
+    #[xml(attr = "type")]
+    pub kind: String,
+    #[xml(attr)]
+    pub path: String,
+    #[xml(attr)]
+    pub mode: String,
+}
+
+/// `<format type='qcow2'/>` of an image in a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Format {
+    #[xml(attr = "type")]
+    pub kind: String,
+    #[xml(child)]
+    pub metadata_cache: Option<super::MetadataCache>,
+}
+
+/// `<dataStore type='file'>`: the external data file of a qcow2 image.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct DataStore {
+    #[xml(attr = "type")]
+    pub kind: DiskKind,
+    #[xml(child)]
+    pub format: Option<Format>,
+    #[xml(child)]
+    pub source: Option<DiskSource>,
+}

@@ -1,0 +1,215 @@
+//! `<interface>`: network cards and what they are connected to. It refuses to know how a port is made on the host.
+
+use virtbus_xml::{Error, ErrorKind, Mac, Node, RawElement, Xml, XmlEnum, YesNo};
+
+mod driver;
+mod port;
+
+pub use driver::{InterfaceBackend, InterfaceBackendKind, InterfaceDriver, InterfaceDriverName, Offloads, TxMode};
+pub use port::{
+    Bandwidth, BandwidthLimit, FilterParameter, FilterRef, GuestIp, GuestRoute, PortForward, PortForwardProtocol,
+    PortForwardRange, VirtualPort, VirtualPortKind, VirtualPortParameters, Vlan, VlanNativeMode, VlanTag,
+};
+
+use super::address::RomInfo;
+
+/// `<interface type='network'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Interface::check)]
+pub struct Interface {
+    #[xml(attr = "type")]
+    pub kind: InterfaceKind,
+    #[xml(attr)]
+    pub managed: Option<YesNo>,
+    #[xml(attr = "trustGuestRxFilters")]
+    pub trust_guest_rx_filters: Option<YesNo>,
+    /// Absent until one is made up.
+    #[xml(child)]
+    pub mac: Option<InterfaceMac>,
+    #[xml(child)]
+    pub source: Option<InterfaceSource>,
+    #[xml(children = "ip")]
+    pub ips: Vec<GuestIp>,
+    #[xml(children = "route")]
+    pub routes: Vec<GuestRoute>,
+    #[xml(child)]
+    pub vlan: Option<Vlan>,
+    #[xml(child = "virtualport")]
+    pub virtual_port: Option<VirtualPort>,
+    #[xml(child)]
+    pub script: Option<Script>,
+    #[xml(child)]
+    pub downscript: Option<Script>,
+    #[xml(attr = "backenddomain/@name")]
+    pub backend_domain: Option<String>,
+    #[xml(child)]
+    pub bandwidth: Option<Bandwidth>,
+    #[xml(attr = "port/@isolated")]
+    pub isolated: Option<YesNo>,
+    #[xml(child)]
+    pub target: Option<InterfaceTarget>,
+    #[xml(child)]
+    pub guest: Option<InterfaceGuest>,
+    #[xml(attr = "model/@type")]
+    pub model: Option<String>,
+    #[xml(child, omit_empty)]
+    pub driver: Option<InterfaceDriver>,
+    #[xml(child, omit_empty)]
+    pub backend: Option<InterfaceBackend>,
+    #[xml(child)]
+    pub filterref: Option<FilterRef>,
+    #[xml(child = "tune/sndbuf")]
+    pub sndbuf: Option<u32>,
+    #[xml(child)]
+    pub teaming: Option<Teaming>,
+    #[xml(attr = "link/@state", fault = Unsupported)]
+    pub link: Option<LinkState>,
+    #[xml(attr = "mtu/@size")]
+    pub mtu: Option<u32>,
+    #[xml(child)]
+    pub coalesce: Option<RawElement>,
+    #[xml(children = "portForward")]
+    pub port_forwards: Vec<PortForward>,
+    #[xml(flatten)]
+    pub info: RomInfo,
+}
+
+impl Interface {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if let Some(mac) = self.mac.filter(|it| it.address.is_multicast()) {
+            return Err(node.error(ErrorKind::BadValue, format!("{} is a multicast address", mac.address)));
+        }
+        let needs_source = !matches!(self.kind, InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null);
+        if needs_source && self.source.is_none() {
+            return Err(node.missing("source"));
+        }
+        Ok(())
+    }
+}
+
+/// What the interface is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum InterfaceKind {
+    User,
+    Ethernet,
+    #[xml(name = "vhostuser")]
+    VhostUser,
+    Server,
+    Client,
+    Mcast,
+    Network,
+    Bridge,
+    Internal,
+    Direct,
+    Hostdev,
+    Udp,
+    Vdpa,
+    Null,
+    Vds,
+}
+
+/// `<mac address='52:54:00:00:00:01'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct InterfaceMac {
+    #[xml(attr)]
+    pub address: Mac,
+    #[xml(attr = "type")]
+    pub kind: Option<MacKind>,
+    #[xml(attr)]
+    pub check: Option<YesNo>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum MacKind {
+    Generated,
+    Static,
+}
+
+/// `<source>`. Which fields count depends on the interface's kind; the others are empty.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+pub struct InterfaceSource {
+    #[xml(attr)]
+    pub network: Option<String>,
+    #[xml(attr)]
+    pub portgroup: Option<String>,
+    #[xml(attr, live)]
+    pub portid: Option<uuid::Uuid>,
+    #[xml(attr)]
+    pub bridge: Option<String>,
+    #[xml(attr)]
+    pub name: Option<String>,
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    #[xml(attr)]
+    pub path: Option<String>,
+    #[xml(attr)]
+    pub dev: Option<String>,
+    #[xml(attr)]
+    pub mode: Option<String>,
+    #[xml(attr)]
+    pub address: Option<String>,
+    #[xml(attr)]
+    pub port: Option<u32>,
+    #[xml(child)]
+    pub local: Option<SourceLocal>,
+    #[xml(child)]
+    pub reconnect: Option<super::chardev::Reconnect>,
+    /// Of `type='hostdev'`.
+    #[xml(child = "address")]
+    pub device: Option<super::address::Address>,
+}
+
+/// `<local address='127.0.0.1' port='1'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct SourceLocal {
+    #[xml(attr)]
+    pub address: Option<String>,
+    #[xml(attr)]
+    pub port: Option<u32>,
+}
+
+/// `<script path='/etc/qemu-ifup'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Script {
+    #[xml(attr)]
+    pub path: String,
+}
+
+/// `<target dev='vnet0' managed='no'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct InterfaceTarget {
+    #[xml(attr)]
+    pub dev: Option<String>,
+    #[xml(attr)]
+    pub managed: Option<YesNo>,
+}
+
+/// `<guest dev='eth0' actual='veth1'/>` of containers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct InterfaceGuest {
+    #[xml(attr)]
+    pub dev: Option<String>,
+    #[xml(attr, live)]
+    pub actual: Option<String>,
+}
+
+/// `<teaming type='transient' persistent='ua-backup'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Teaming {
+    #[xml(attr = "type", fault = Unsupported)]
+    pub kind: TeamingKind,
+    #[xml(attr)]
+    pub persistent: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum TeamingKind {
+    Persistent,
+    Transient,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum LinkState {
+    Up,
+    Down,
+}

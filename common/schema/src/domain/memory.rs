@@ -1,0 +1,233 @@
+//! How much memory a guest has and how the host backs it. It refuses to know how much the host has.
+
+use virtbus_xml::{CpuSet, Describe, Error, ErrorKind, Node, OnOff, Size, Unit, Xml, XmlEnum};
+
+/// `<memory unit='KiB' dumpCore='on'>1048576</memory>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// How much; zero until NUMA cells or `<memory>` said so.
+    pub size: Size,
+    /// Whether guest memory is in core dumps.
+    pub dump_core: Option<OnOff>,
+}
+
+impl Xml for Memory {
+    fn read(node: Node<'_>) -> Result<Self, Error> {
+        let dump_core = node.attr("dumpCore").map(|it| it.read()).transpose()?;
+        // An empty element is as good as none.
+        let size = if node.text().is_empty() { Size::default() } else { Size::read(node)? };
+        Ok(Self { size, dump_core })
+    }
+
+    fn write_attrs(&self, w: &mut virtbus_xml::Writer) {
+        if let Some(dump_core) = &self.dump_core {
+            w.attr("dumpCore", dump_core);
+        }
+        self.size.write_attrs(w);
+    }
+
+    fn write_content(&self, w: &mut virtbus_xml::Writer) {
+        self.size.write_content(w);
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        to.attr("dumpCore", &["on", "off"]);
+        Size::describe(to);
+    }
+}
+
+/// `<maxMemory slots='16' unit='KiB'>`: room for memory devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MaxMemory {
+    pub slots: u32,
+    pub size: Size,
+}
+
+impl Xml for MaxMemory {
+    fn read(node: Node<'_>) -> Result<Self, Error> {
+        let slots = node.attr("slots").map(|it| it.read()).transpose()?.unwrap_or(0);
+        Ok(Self { slots, size: Size::read(node)? })
+    }
+
+    fn write_attrs(&self, w: &mut virtbus_xml::Writer) {
+        if self.slots > 0 {
+            w.attr("slots", &self.slots);
+        }
+        self.size.write_attrs(w);
+    }
+
+    fn write_content(&self, w: &mut virtbus_xml::Writer) {
+        self.size.write_content(w);
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        to.attr("slots", &[]);
+        Size::describe(to);
+    }
+}
+
+/// `<memoryBacking>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct MemoryBacking {
+    #[xml(child)]
+    pub hugepages: Option<HugePages>,
+    #[xml(flag)]
+    pub nosharepages: bool,
+    #[xml(flag)]
+    pub locked: bool,
+    #[xml(attr = "source/@type", fault = Unsupported)]
+    pub source: Option<MemorySource>,
+    #[xml(attr = "access/@mode", fault = Unsupported)]
+    pub access: Option<MemoryAccess>,
+    #[xml(child)]
+    pub allocation: Option<MemoryAllocation>,
+    #[xml(flag)]
+    pub discard: bool,
+}
+
+/// `<hugepages>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct HugePages {
+    #[xml(children = "page")]
+    pub pages: Vec<HugePage>,
+}
+
+/// `<page size='2048' unit='KiB' nodeset='0'/>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HugePage {
+    pub size: Size,
+    pub nodeset: Option<CpuSet>,
+}
+
+impl Xml for HugePage {
+    fn read(node: Node<'_>) -> Result<Self, Error> {
+        let unit = node.attr("unit");
+        let Some(size) = node.attr("size") else { return Err(node.missing("@size")) };
+        let kib = Size::from_parts(size.value(), unit.map(|it| it.value()), Unit::KIB).map_err(|it| size.fault(it))?;
+        Ok(Self { size: kib, nodeset: node.attr("nodeset").map(|it| it.read()).transpose()? })
+    }
+
+    fn write_attrs(&self, w: &mut virtbus_xml::Writer) {
+        w.attr("size", &self.size.kib);
+        w.attr_str("unit", "KiB");
+        if let Some(nodeset) = &self.nodeset {
+            w.attr("nodeset", nodeset);
+        }
+    }
+
+    fn write_content(&self, _: &mut virtbus_xml::Writer) {}
+
+    fn describe(to: &mut dyn Describe) {
+        to.attr("size", &[]);
+        to.attr("unit", &[]);
+        to.attr("nodeset", &[]);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum MemorySource {
+    File,
+    Anonymous,
+    Memfd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum MemoryAccess {
+    Shared,
+    Private,
+}
+
+/// `<allocation mode='immediate' threads='8'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct MemoryAllocation {
+    #[xml(attr, fault = Unsupported)]
+    pub mode: Option<AllocationMode>,
+    #[xml(attr)]
+    pub threads: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum AllocationMode {
+    Immediate,
+    Ondemand,
+}
+
+/// `<memtune>`: limits of the control group, in KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct MemoryTune {
+    #[xml(child)]
+    pub hard_limit: Option<Size>,
+    #[xml(child)]
+    pub soft_limit: Option<Size>,
+    #[xml(child)]
+    pub min_guarantee: Option<Size>,
+    #[xml(child)]
+    pub swap_hard_limit: Option<Size>,
+}
+
+/// `<numatune>`: host nodes the guest's memory comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct NumaTune {
+    #[xml(child)]
+    pub memory: Option<NumaMemory>,
+    #[xml(children = "memnode")]
+    pub memnodes: Vec<MemNode>,
+}
+
+/// `<memory mode='strict' nodeset='0-1'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = NumaMemory::check)]
+pub struct NumaMemory {
+    #[xml(attr, default = NumaMode::Strict, fault = Unsupported)]
+    pub mode: NumaMode,
+    #[xml(attr)]
+    pub nodeset: Option<CpuSet>,
+    #[xml(attr, fault = Unsupported)]
+    pub placement: Option<Placement>,
+}
+
+impl NumaMemory {
+    /// A placement of the nodes' own making needs no set; `static` does, and is what a set means.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match (self.placement, &self.nodeset) {
+            (Some(Placement::Static), None) => {
+                Err(node.error(ErrorKind::Unsupported, "placement 'static' needs a nodeset"))
+            }
+            (Some(Placement::Static), Some(_)) => {
+                self.placement = None;
+                Ok(())
+            }
+            (Some(Placement::Auto), _) => {
+                self.nodeset = None;
+                Ok(())
+            }
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum NumaMode {
+    Strict,
+    Preferred,
+    Interleave,
+    Restrictive,
+}
+
+/// Who chooses: the document or the host's advice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum Placement {
+    Static,
+    Auto,
+}
+
+/// `<memnode cellid='0' mode='strict' nodeset='1'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct MemNode {
+    #[xml(attr)]
+    pub cellid: u32,
+    #[xml(attr, default = NumaMode::Strict)]
+    pub mode: NumaMode,
+    #[xml(attr)]
+    pub nodeset: CpuSet,
+}

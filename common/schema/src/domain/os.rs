@@ -1,0 +1,290 @@
+//! `<os>`: what the guest is and how it boots. It refuses to know which machines and firmware a host has.
+
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
+
+use crate::domain::device::disk::DiskSource;
+
+/// `<os>`.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+#[xml(check = Os::check)]
+pub struct Os {
+    /// Ask for firmware of this kind and let the host choose the file.
+    #[xml(attr, fault = BadValue)]
+    pub firmware: Option<FirmwareKind>,
+    /// Architecture, machine and kind of guest.
+    #[xml(child = "type")]
+    pub kind: OsType,
+    /// Features the chosen firmware must or must not have.
+    #[xml(children = "firmware/feature")]
+    pub firmware_features: Vec<FirmwareFeature>,
+    /// First process of a container guest.
+    #[xml(child)]
+    pub init: Option<String>,
+    /// Its arguments.
+    #[xml(children = "initarg")]
+    pub init_args: Vec<String>,
+    /// Its environment.
+    #[xml(children = "initenv")]
+    pub init_env: Vec<InitEnv>,
+    /// Its working directory.
+    #[xml(child)]
+    pub initdir: Option<String>,
+    /// The firmware file.
+    #[xml(child)]
+    pub loader: Option<Loader>,
+    /// Where the firmware keeps its variables.
+    #[xml(child)]
+    pub nvram: Option<Nvram>,
+    /// Kernel file for direct boot.
+    #[xml(child)]
+    pub kernel: Option<String>,
+    /// Initial RAM disk for direct boot.
+    #[xml(child)]
+    pub initrd: Option<String>,
+    /// Kernel command line.
+    #[xml(child)]
+    pub cmdline: Option<String>,
+    /// Shim loader for direct boot with secure boot.
+    #[xml(child)]
+    pub shim: Option<String>,
+    /// Device tree file.
+    #[xml(child)]
+    pub dtb: Option<String>,
+    /// Root device for direct boot.
+    #[xml(child)]
+    pub root: Option<String>,
+    /// ACPI tables to add.
+    #[xml(children = "acpi/table")]
+    pub acpi_tables: Vec<AcpiTable>,
+    /// Kinds of devices to boot from, first one first.
+    #[xml(children = "boot")]
+    pub boot: Vec<BootDevice>,
+    /// The firmware's boot menu.
+    #[xml(child)]
+    pub bootmenu: Option<BootMenu>,
+    /// SeaBIOS options.
+    #[xml(child)]
+    pub bios: Option<BiosOptions>,
+    /// Where SMBIOS data comes from.
+    #[xml(attr = "smbios/@mode", fault = BadValue)]
+    pub smbios: Option<SmbiosMode>,
+}
+
+impl Os {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.kind.value.is_empty() {
+            return Err(node.missing("type"));
+        }
+        // An option block that says nothing is not written back.
+        if self.bios.as_ref().is_some_and(|it| it.useserial.is_none() && it.reboot_timeout.is_none()) {
+            self.bios = None;
+        }
+        Ok(())
+    }
+
+    /// Whether a kernel is booted directly.
+    #[must_use]
+    pub const fn is_direct_boot(&self) -> bool {
+        self.kernel.is_some()
+    }
+}
+
+/// `<type arch='x86_64' machine='q35'>hvm</type>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct OsType {
+    /// The architecture, by libvirt's name; absent means the host's.
+    #[xml(attr)]
+    pub arch: Option<String>,
+    /// The machine type; absent means the emulator's default.
+    #[xml(attr)]
+    pub machine: Option<String>,
+    /// `hvm` for full virtualization.
+    #[xml(text)]
+    pub value: String,
+}
+
+/// `firmware=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum FirmwareKind {
+    Bios,
+    Efi,
+}
+
+/// `<feature enabled='yes' name='secure-boot'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct FirmwareFeature {
+    #[xml(attr)]
+    pub enabled: YesNo,
+    #[xml(attr)]
+    pub name: FirmwareFeatureName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum FirmwareFeatureName {
+    EnrolledKeys,
+    SecureBoot,
+}
+
+/// `<initenv name='X'>value</initenv>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct InitEnv {
+    #[xml(attr)]
+    pub name: String,
+    #[xml(text)]
+    pub value: String,
+}
+
+/// `<loader readonly='yes' secure='no' type='pflash'>/path</loader>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Loader {
+    #[xml(attr)]
+    pub readonly: Option<YesNo>,
+    #[xml(attr)]
+    pub secure: Option<YesNo>,
+    #[xml(attr = "type")]
+    pub kind: Option<LoaderKind>,
+    #[xml(attr)]
+    pub stateless: Option<YesNo>,
+    #[xml(attr, fault = Unsupported)]
+    pub format: Option<FirmwareFormat>,
+    #[xml(text)]
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum LoaderKind {
+    Rom,
+    Pflash,
+}
+
+/// Image formats firmware may be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum FirmwareFormat {
+    Raw,
+    Qcow2,
+}
+
+/// `<nvram template='...' format='raw'>/path</nvram>`, or with a `<source>` like a disk's.
+#[derive(Debug, Clone, PartialEq, Default, Xml)]
+#[xml(check = Nvram::check)]
+pub struct Nvram {
+    #[xml(attr = "type")]
+    pub kind: Option<NvramKind>,
+    #[xml(attr)]
+    pub template: Option<String>,
+    #[xml(attr = "templateFormat", fault = Unsupported)]
+    pub template_format: Option<FirmwareFormat>,
+    #[xml(attr, fault = Unsupported)]
+    pub format: Option<FirmwareFormat>,
+    /// The file, in the short form.
+    #[xml(text)]
+    pub path: Option<String>,
+    /// The source, in the long form.
+    #[xml(child)]
+    pub source: Option<NvramSource>,
+}
+
+impl Nvram {
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        // With a typed source the text between the elements is layout.
+        if self.kind.is_some() || self.source.is_some() {
+            self.path = None;
+        }
+        Ok(())
+    }
+}
+
+/// The kinds of source the variable store may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum NvramKind {
+    File,
+    Block,
+    Network,
+}
+
+/// The `<source>` of a variable store.
+pub type NvramSource = DiskSource;
+
+/// `<table type='slic'>/path</table>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct AcpiTable {
+    #[xml(attr = "type")]
+    pub kind: AcpiTableKind,
+    #[xml(text)]
+    pub path: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum AcpiTableKind {
+    Raw,
+    #[xml(name = "rawset")]
+    RawSet,
+    Slic,
+    Msdm,
+}
+
+/// `<boot dev='hd'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct BootDevice {
+    #[xml(attr)]
+    pub dev: BootKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum BootKind {
+    Fd,
+    Cdrom,
+    Hd,
+    Network,
+}
+
+/// `<bootmenu enable='yes' timeout='3000'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = BootMenu::check)]
+pub struct BootMenu {
+    #[xml(attr, lenient)]
+    pub enable: Option<YesNo>,
+    /// In milliseconds.
+    #[xml(attr, lenient)]
+    pub timeout: Option<u32>,
+}
+
+impl BootMenu {
+    /// The reference reads anything but `yes` as `no`.
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.enable = Some(self.enable.unwrap_or(YesNo::No));
+        if self.enable == Some(YesNo::No) {
+            self.timeout = None;
+        }
+        Ok(())
+    }
+}
+
+/// `<bios useserial='yes' rebootTimeout='0'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = BiosOptions::check)]
+pub struct BiosOptions {
+    #[xml(attr, lenient)]
+    pub useserial: Option<YesNo>,
+    /// In milliseconds; -1 means never.
+    #[xml(attr = "rebootTimeout")]
+    pub reboot_timeout: Option<i32>,
+}
+
+impl BiosOptions {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match self.reboot_timeout {
+            Some(timeout) if !(-1..=65535).contains(&timeout) => {
+                Err(node.error(ErrorKind::BadValue, format!("rebootTimeout {timeout} is not in -1 to 65535")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum SmbiosMode {
+    Emulate,
+    Host,
+    Sysinfo,
+}

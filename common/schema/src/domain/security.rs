@@ -1,0 +1,105 @@
+//! Security labels, key wrapping and launch security of a domain.
+
+use virtbus_xml::{OnOff, Xml, XmlEnum, YesNo};
+
+/// `<seclabel type='dynamic' model='dac' relabel='yes'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct SecLabel {
+    #[xml(attr = "type", fault = BadValue)]
+    pub kind: Option<SecLabelKind>,
+    #[xml(attr)]
+    pub model: Option<String>,
+    #[xml(attr)]
+    pub relabel: Option<YesNo>,
+    #[xml(child)]
+    pub label: Option<String>,
+    #[xml(child, live)]
+    pub imagelabel: Option<String>,
+    #[xml(child)]
+    pub baselabel: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum SecLabelKind {
+    None,
+    Dynamic,
+    Static,
+}
+
+/// `<seclabel model='dac' relabel='no'>` of a device's source.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct SourceSecLabel {
+    #[xml(attr)]
+    pub model: Option<String>,
+    #[xml(attr)]
+    pub relabel: Option<YesNo>,
+    #[xml(attr, live)]
+    pub labelskip: Option<YesNo>,
+    #[xml(child)]
+    pub label: Option<String>,
+}
+
+/// `<keywrap>` of s390.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct KeyWrap {
+    #[xml(children = "cipher")]
+    pub ciphers: Vec<Cipher>,
+}
+
+/// `<cipher name='aes' state='on'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct Cipher {
+    #[xml(attr)]
+    pub name: CipherName,
+    #[xml(attr)]
+    pub state: OnOff,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum CipherName {
+    Aes,
+    Dea,
+}
+
+/// `<launchSecurity type='sev'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(tag = "type")]
+pub enum LaunchSecurity {
+    Sev {
+        #[xml(attr = "kernelHashes")]
+        kernel_hashes: Option<YesNo>,
+        #[xml(child)]
+        cbitpos: Option<u32>,
+        #[xml(child = "reducedPhysBits")]
+        reduced_phys_bits: Option<u32>,
+        #[xml(child)]
+        policy: String,
+        #[xml(child = "dhCert")]
+        dh_cert: Option<String>,
+        #[xml(child)]
+        session: Option<String>,
+    },
+    SevSnp {
+        #[xml(attr = "kernelHashes")]
+        kernel_hashes: Option<YesNo>,
+        #[xml(attr = "authorKey")]
+        author_key: Option<YesNo>,
+        #[xml(attr)]
+        vcek: Option<YesNo>,
+        #[xml(child)]
+        cbitpos: Option<u32>,
+        #[xml(child = "reducedPhysBits")]
+        reduced_phys_bits: Option<u32>,
+        #[xml(child)]
+        policy: String,
+        #[xml(child = "guestVisibleWorkarounds")]
+        guest_visible_workarounds: Option<String>,
+        #[xml(child = "idBlock")]
+        id_block: Option<String>,
+        #[xml(child = "idAuth")]
+        id_auth: Option<String>,
+        #[xml(child = "hostData")]
+        host_data: Option<String>,
+    },
+    S390Pv,
+}

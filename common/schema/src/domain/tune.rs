@@ -1,0 +1,139 @@
+//! Small blocks of a domain: I/O weights, throttle groups, resource partition, ID maps, power management, perf events.
+
+use virtbus_xml::{Xml, XmlEnum, YesNo};
+
+use super::device::disk::IoTune;
+
+/// `<blkiotune>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct BlkioTune {
+    #[xml(child, lenient)]
+    pub weight: Option<u32>,
+    #[xml(children = "device")]
+    pub devices: Vec<BlkioDevice>,
+}
+
+/// `<device>` of `<blkiotune>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct BlkioDevice {
+    #[xml(child)]
+    pub path: String,
+    #[xml(child)]
+    pub weight: Option<u32>,
+    #[xml(child)]
+    pub read_iops_sec: Option<u32>,
+    #[xml(child)]
+    pub write_iops_sec: Option<u32>,
+    #[xml(child)]
+    pub read_bytes_sec: Option<u64>,
+    #[xml(child)]
+    pub write_bytes_sec: Option<u64>,
+}
+
+/// `<throttlegroups>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct ThrottleGroups {
+    #[xml(children = "throttlegroup")]
+    pub groups: Vec<IoTune>,
+}
+
+/// `<resource>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Resource {
+    #[xml(child)]
+    pub partition: Option<String>,
+    #[xml(attr = "fibrechannel/@appid")]
+    pub fibrechannel: Option<String>,
+}
+
+/// `<idmap>`: user namespaces of container guests.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct IdMap {
+    #[xml(children = "uid")]
+    pub uids: Vec<IdRange>,
+    #[xml(children = "gid")]
+    pub gids: Vec<IdRange>,
+}
+
+/// `<uid start='0' target='1000' count='10'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct IdRange {
+    #[xml(attr)]
+    pub start: u32,
+    #[xml(attr)]
+    pub target: u32,
+    #[xml(attr)]
+    pub count: u32,
+}
+
+/// `<pm>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct PowerManagement {
+    #[xml(attr = "suspend-to-mem/@enabled")]
+    pub suspend_to_mem: Option<YesNo>,
+    #[xml(attr = "suspend-to-disk/@enabled")]
+    pub suspend_to_disk: Option<YesNo>,
+}
+
+/// What happens on power-off and reboot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum LifecycleAction {
+    Destroy,
+    Restart,
+    RenameRestart,
+    Preserve,
+    CoredumpDestroy,
+    CoredumpRestart,
+}
+
+/// What happens when a lock is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+pub enum LockFailureAction {
+    Poweroff,
+    Restart,
+    Pause,
+    Ignore,
+}
+
+/// `<perf>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Perf {
+    #[xml(children = "event")]
+    pub events: Vec<PerfEvent>,
+}
+
+/// `<event name='cpu_cycles' enabled='yes'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct PerfEvent {
+    #[xml(attr)]
+    pub name: PerfEventName,
+    #[xml(attr)]
+    pub enabled: YesNo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, XmlEnum)]
+#[rustfmt::skip]
+pub enum PerfEventName {
+    #[xml(name = "cmt")] Cmt,
+    #[xml(name = "mbmt")] Mbmt,
+    #[xml(name = "mbml")] Mbml,
+    #[xml(name = "cpu_cycles")] CpuCycles,
+    #[xml(name = "instructions")] Instructions,
+    #[xml(name = "cache_references")] CacheReferences,
+    #[xml(name = "cache_misses")] CacheMisses,
+    #[xml(name = "branch_instructions")] BranchInstructions,
+    #[xml(name = "branch_misses")] BranchMisses,
+    #[xml(name = "bus_cycles")] BusCycles,
+    #[xml(name = "stalled_cycles_frontend")] StalledCyclesFrontend,
+    #[xml(name = "stalled_cycles_backend")] StalledCyclesBackend,
+    #[xml(name = "ref_cpu_cycles")] RefCpuCycles,
+    #[xml(name = "cpu_clock")] CpuClock,
+    #[xml(name = "task_clock")] TaskClock,
+    #[xml(name = "page_faults")] PageFaults,
+    #[xml(name = "context_switches")] ContextSwitches,
+    #[xml(name = "cpu_migrations")] CpuMigrations,
+    #[xml(name = "page_faults_min")] PageFaultsMin,
+    #[xml(name = "page_faults_maj")] PageFaultsMaj,
+    #[xml(name = "alignment_faults")] AlignmentFaults,
+    #[xml(name = "emulation_faults")] EmulationFaults,
+}
