@@ -3,7 +3,9 @@
 //! One declaration gives reading, writing, value lists and the coverage ledger (see `virtbus-xml`). This crate refuses to know
 //! the host, the machine types and QEMU: what depends on them is filled into these types by the daemons.
 
+pub mod capabilities;
 pub mod domain;
+pub mod domain_capabilities;
 
 pub use domain::Domain;
 pub use virtbus_xml as xml;
