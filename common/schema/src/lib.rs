@@ -5,7 +5,9 @@
 
 pub mod capabilities;
 pub mod domain;
+
 pub mod domain_capabilities;
+pub mod domain_status;
 
 pub use domain::Domain;
 pub use virtbus_xml as xml;
