@@ -5,7 +5,6 @@
 
 pub mod capabilities;
 pub mod domain;
-
 pub mod domain_capabilities;
 pub mod domain_status;
 

@@ -9,11 +9,11 @@
 
 mod atomic;
 pub mod definitions;
-// status
+pub mod status;
 
 pub use atomic::{Durability, remove, replace};
 pub use definitions::{Broken, Definition, Definitions, Loaded};
-
+pub use status::{Found, StatusFiles};
 
 use std::io;
 use std::path::{Path, PathBuf};
