@@ -3,16 +3,32 @@
 use virtbus_xml::{RawElement, Xml};
 
 pub mod address;
+pub mod audio;
 pub mod chardev;
 pub mod controller;
 pub mod disk;
+pub mod graphics;
+pub mod input;
 pub mod interface;
+pub mod memballoon;
+pub mod rng;
+pub mod sound;
+pub mod video;
+pub mod watchdog;
 
 pub use address::{Address, Alias, Boot, Info, PciAddress, Rom, RomInfo, VirtioOptions};
+pub use audio::Audio;
 pub use chardev::{Channel, Console, Parallel, Serial};
 pub use controller::Controller;
 pub use disk::Disk;
+pub use graphics::Graphics;
+pub use input::Input;
 pub use interface::Interface;
+pub use memballoon::Memballoon;
+pub use rng::Rng;
+pub use sound::Sound;
+pub use video::Video;
+pub use watchdog::Watchdog;
 
 /// `<devices>`.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
@@ -41,17 +57,17 @@ pub struct Devices {
     #[xml(children = "channel")]
     pub channels: Vec<Channel>,
     #[xml(children = "input")]
-    pub inputs: Vec<RawElement>,
+    pub inputs: Vec<Input>,
     #[xml(children = "tpm")]
     pub tpms: Vec<RawElement>,
     #[xml(children = "graphics")]
-    pub graphics: Vec<RawElement>,
+    pub graphics: Vec<Graphics>,
     #[xml(children = "sound")]
-    pub sounds: Vec<RawElement>,
+    pub sounds: Vec<Sound>,
     #[xml(children = "audio")]
-    pub audios: Vec<RawElement>,
+    pub audios: Vec<Audio>,
     #[xml(children = "video")]
-    pub videos: Vec<RawElement>,
+    pub videos: Vec<Video>,
     #[xml(children = "hostdev")]
     pub hostdevs: Vec<RawElement>,
     #[xml(children = "redirdev")]
@@ -61,11 +77,11 @@ pub struct Devices {
     #[xml(children = "hub")]
     pub hubs: Vec<RawElement>,
     #[xml(children = "watchdog")]
-    pub watchdogs: Vec<RawElement>,
+    pub watchdogs: Vec<Watchdog>,
     #[xml(children = "memballoon")]
-    pub memballoons: Vec<RawElement>,
+    pub memballoons: Vec<Memballoon>,
     #[xml(children = "rng")]
-    pub rngs: Vec<RawElement>,
+    pub rngs: Vec<Rng>,
     #[xml(child)]
     pub nvram: Option<RawElement>,
     #[xml(children = "panic")]
@@ -102,6 +118,14 @@ macro_rules! for_each_device {
             Parallel chardev "parallel" parallels,
             Console chardev "console" consoles,
             Channel chardev "channel" channels,
+            Input input "input" inputs,
+            Graphics graphics "graphics" graphics,
+            Sound sound "sound" sounds,
+            Audio audio "audio" audios,
+            Video video "video" videos,
+            Watchdog watchdog "watchdog" watchdogs,
+            Memballoon memballoon "memballoon" memballoons,
+            Rng rng "rng" rngs,
         }
     };
 }

@@ -1,0 +1,304 @@
+//! `<graphics>`: how the guest's screen is seen.
+
+use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
+
+/// `<graphics type='vnc'>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(tag = "type", fault = Unsupported)]
+#[allow(clippy::large_enum_variant)]
+pub enum Graphics {
+    Sdl {
+        #[xml(attr)]
+        display: Option<String>,
+        #[xml(attr)]
+        xauth: Option<String>,
+        #[xml(attr)]
+        fullscreen: Option<YesNo>,
+        #[xml(attr = "gl/@enable", required)]
+        gl: Option<YesNo>,
+    },
+    Vnc(Vnc),
+    Rdp(Rdp),
+    Desktop {
+        #[xml(attr)]
+        display: Option<String>,
+        #[xml(attr)]
+        fullscreen: Option<YesNo>,
+    },
+    Spice(Spice),
+    EglHeadless {
+        #[xml(attr = "gl/@rendernode")]
+        rendernode: Option<String>,
+    },
+    Dbus(DbusDisplay),
+}
+
+/// VNC.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Vnc::check)]
+pub struct Vnc {
+    /// TCP port; -1 lets the daemon choose one from 5900.
+    #[xml(attr)]
+    pub port: Option<i32>,
+    #[xml(attr, lenient)]
+    pub autoport: Option<YesNo>,
+    /// Port for WebSocket clients; -1 lets QEMU choose.
+    #[xml(attr)]
+    pub websocket: Option<i32>,
+    /// Whether the daemon chose the WebSocket port.
+    #[xml(attr = "websocketGenerated", live)]
+    pub websocket_generated: Option<YesNo>,
+    /// The first address it listens on, in the short form.
+    #[xml(attr)]
+    pub listen: Option<String>,
+    /// The Unix socket it listens on, in the short form.
+    #[xml(attr)]
+    pub socket: Option<String>,
+    #[xml(attr)]
+    pub keymap: Option<String>,
+    #[xml(attr = "sharePolicy", fault = Unsupported)]
+    pub share_policy: Option<SharePolicy>,
+    #[xml(attr = "powerControl")]
+    pub power_control: Option<YesNo>,
+    #[xml(attr, secret)]
+    pub passwd: Option<String>,
+    #[xml(attr = "passwdValidTo", secret)]
+    pub passwd_valid_to: Option<String>,
+    #[xml(attr, fault = Unsupported)]
+    pub connected: Option<WhenConnected>,
+    #[xml(children = "listen")]
+    pub listens: Vec<Listen>,
+    /// The sound that goes with it.
+    #[xml(attr = "audio/@id")]
+    pub audio: Option<u32>,
+}
+
+impl Vnc {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        settle_listens(&mut self.listens, &mut self.listen, &mut self.socket, node)?;
+        if self.passwd_valid_to.is_some() && self.passwd.is_none() {
+            self.passwd_valid_to = None;
+        }
+        match self.listens.first().map(|it| it.kind) {
+            Some(ListenKind::Address | ListenKind::Network) => {
+                if self.port == Some(-1) || (self.port.is_none() && self.autoport.is_none()) {
+                    self.autoport = Some(YesNo::Yes);
+                }
+                if self.autoport == Some(YesNo::Yes) {
+                    // What the port was in another run says nothing.
+                    self.port = Some(-1);
+                }
+                self.autoport = Some(self.autoport.unwrap_or(YesNo::No));
+            }
+            _ => (self.port, self.autoport, self.websocket) = (None, None, None),
+        }
+        Ok(())
+    }
+}
+
+/// RDP.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Rdp {
+    #[xml(attr)]
+    pub port: Option<i32>,
+    #[xml(attr)]
+    pub autoport: Option<YesNo>,
+    #[xml(attr)]
+    pub listen: Option<String>,
+    #[xml(attr = "replaceUser")]
+    pub replace_user: Option<YesNo>,
+    #[xml(attr = "multiUser")]
+    pub multi_user: Option<YesNo>,
+    #[xml(attr)]
+    pub username: Option<String>,
+    #[xml(attr, secret)]
+    pub passwd: Option<String>,
+    #[xml(children = "listen")]
+    pub listens: Vec<Listen>,
+}
+
+/// QEMU's display on D-Bus.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct DbusDisplay {
+    #[xml(attr)]
+    pub p2p: Option<YesNo>,
+    #[xml(attr)]
+    pub address: Option<String>,
+    #[xml(attr, live)]
+    pub from_config: Option<YesNo>,
+    #[xml(child)]
+    pub gl: Option<Gl>,
+    #[xml(attr = "audio/@id")]
+    pub audio: Option<u32>,
+}
+
+/// `<gl enable='yes' rendernode='/dev/dri/renderD128'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Gl {
+    #[xml(attr)]
+    pub enable: Option<YesNo>,
+    #[xml(attr)]
+    pub rendernode: Option<String>,
+}
+
+/// SPICE.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Spice::check)]
+pub struct Spice {
+    #[xml(attr)]
+    pub port: Option<i32>,
+    #[xml(attr = "tlsPort")]
+    pub tls_port: Option<i32>,
+    #[xml(attr, lenient)]
+    pub autoport: Option<YesNo>,
+    #[xml(attr)]
+    pub listen: Option<String>,
+    #[xml(attr)]
+    pub keymap: Option<String>,
+    #[xml(attr = "defaultMode", fault = Unsupported)]
+    pub default_mode: Option<ChannelMode>,
+    #[xml(attr, secret)]
+    pub passwd: Option<String>,
+    #[xml(attr = "passwdValidTo", secret)]
+    pub passwd_valid_to: Option<String>,
+    #[xml(attr, fault = Unsupported)]
+    pub connected: Option<WhenConnected>,
+    #[xml(children = "listen")]
+    pub listens: Vec<Listen>,
+    #[xml(children = "channel")]
+    pub channels: Vec<SpiceChannel>,
+    #[xml(attr = "image/@compression")]
+    pub image: Option<String>,
+    #[xml(attr = "jpeg/@compression")]
+    pub jpeg: Option<String>,
+    #[xml(attr = "zlib/@compression")]
+    pub zlib: Option<String>,
+    #[xml(attr = "playback/@compression")]
+    pub playback: Option<OnOff>,
+    #[xml(attr = "streaming/@mode")]
+    pub streaming: Option<String>,
+    #[xml(attr = "clipboard/@copypaste")]
+    pub copypaste: Option<YesNo>,
+    #[xml(attr = "mouse/@mode")]
+    pub mouse: Option<String>,
+    #[xml(attr = "filetransfer/@enable")]
+    pub filetransfer: Option<YesNo>,
+    #[xml(child)]
+    pub gl: Option<Gl>,
+}
+
+impl Spice {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        settle_listens(&mut self.listens, &mut self.listen, &mut None, node)
+    }
+}
+
+/// `<channel name='main' mode='secure'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct SpiceChannel {
+    #[xml(attr)]
+    pub name: String,
+    #[xml(attr, fault = Unsupported)]
+    pub mode: ChannelMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum ChannelMode {
+    Any,
+    Secure,
+    Insecure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum SharePolicy {
+    AllowExclusive,
+    ForceShared,
+    Ignore,
+}
+
+/// What a new password does to clients that are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum WhenConnected {
+    Fail,
+    Disconnect,
+    Keep,
+}
+
+/// `<listen type='address' address='127.0.0.1'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Listen {
+    #[xml(attr = "type")]
+    pub kind: ListenKind,
+    #[xml(attr)]
+    pub address: Option<String>,
+    #[xml(attr)]
+    pub network: Option<String>,
+    #[xml(attr)]
+    pub socket: Option<String>,
+    #[xml(attr = "fromConfig", live)]
+    pub from_config: Option<u32>,
+    #[xml(attr = "autoGenerated", live)]
+    pub auto_generated: Option<YesNo>,
+}
+
+impl Listen {
+    /// A place of a kind with nothing said about it.
+    #[must_use]
+    pub fn new(kind: ListenKind) -> Self {
+        Self { kind, address: None, network: None, socket: None, from_config: None, auto_generated: None }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum ListenKind {
+    None,
+    Address,
+    Network,
+    Socket,
+}
+
+/// Brings the short form and the list together: at least one place, and the attributes say what the first one says.
+fn settle_listens(
+    listens: &mut Vec<Listen>,
+    listen: &mut Option<String>,
+    socket: &mut Option<String>,
+    node: Node<'_>,
+) -> Result<(), Error> {
+    for it in listens.iter_mut() {
+        match it.kind {
+            ListenKind::Address if it.address.as_deref() == Some("") => it.address = None,
+            ListenKind::Network if it.network.is_none() => return Err(node.missing("listen/@network")),
+            _ => {}
+        }
+        if it.kind != ListenKind::Address {
+            it.address = None;
+        }
+        if it.kind != ListenKind::Network {
+            it.network = None;
+        }
+        if it.kind != ListenKind::Socket {
+            it.socket = None;
+        }
+    }
+    if listens.is_empty() {
+        listens.push(match (socket.as_ref(), listen.as_ref()) {
+            (Some(path), _) => Listen { socket: Some(path.clone()), ..Listen::new(ListenKind::Socket) },
+            (None, address) => {
+                Listen { address: address.filter(|it| !it.is_empty()).cloned(), ..Listen::new(ListenKind::Address) }
+            }
+        });
+    }
+    let Some(first) = listens.first_mut() else { return Ok(()) };
+    if let (Some(short), ListenKind::Address) = (&listen, first.kind)
+        && first.address.as_ref().is_some_and(|it| it != short)
+    {
+        let message = format!("listen '{short}' is not the address of the first <listen>");
+        return Err(node.error(ErrorKind::BadValue, message));
+    }
+    if first.kind == ListenKind::Address && first.address.is_none() {
+        first.address = listen.clone().filter(|it| !it.is_empty());
+    }
+    *listen = first.address.clone();
+    *socket = first.socket.clone();
+    Ok(())
+}

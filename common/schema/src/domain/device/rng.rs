@@ -1,0 +1,53 @@
+//! `<rng>`: a source of random numbers for the guest.
+
+use virtbus_xml::{Xml, XmlEnum};
+
+use super::chardev::Chardev;
+use super::{Info, VirtioOptions};
+
+/// `<rng model='virtio'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Rng {
+    #[xml(attr)]
+    pub model: RngModel,
+    #[xml(child)]
+    pub rate: Option<RngRate>,
+    #[xml(child)]
+    pub backend: RngBackend,
+    #[xml(child, omit_empty)]
+    pub driver: Option<VirtioOptions>,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum RngModel {
+    Virtio,
+    VirtioTransitional,
+    VirtioNonTransitional,
+}
+
+/// `<rate bytes='1024' period='1000'/>`: no more bytes than these per period of milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct RngRate {
+    #[xml(attr)]
+    pub bytes: u32,
+    #[xml(attr)]
+    pub period: Option<u32>,
+}
+
+/// `<backend model='random'>/dev/urandom</backend>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(tag = "model")]
+#[allow(clippy::large_enum_variant)]
+pub enum RngBackend {
+    /// A file of the host.
+    Random {
+        #[xml(text)]
+        path: Option<String>,
+    },
+    /// A daemon that speaks the EGD protocol.
+    Egd(Chardev),
+    /// QEMU itself.
+    Builtin,
+}

@@ -1,0 +1,108 @@
+//! `<video>`: graphics cards.
+
+use virtbus_xml::{OnOff, Xml, XmlEnum, YesNo};
+
+use super::{Info, VirtioOptions};
+
+/// `<video>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Video {
+    #[xml(child, omit_empty)]
+    pub driver: Option<VideoDriver>,
+    /// Absent until the machine's default is filled in.
+    #[xml(child)]
+    pub model: Option<VideoModel>,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+/// `<driver name='vhostuser'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+pub struct VideoDriver {
+    #[xml(attr)]
+    pub name: Option<VideoBackend>,
+    #[xml(attr = "vgaconf")]
+    pub vga_conf: Option<VgaConf>,
+    #[xml(flatten)]
+    pub virtio: VirtioOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum VideoBackend {
+    Qemu,
+    #[xml(name = "vhostuser")]
+    VhostUser,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum VgaConf {
+    Io,
+    On,
+    Off,
+}
+
+/// `<model type='virtio' heads='1' primary='yes'>`; sizes in KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct VideoModel {
+    #[xml(attr = "type", default)]
+    pub kind: VideoKind,
+    #[xml(attr)]
+    pub ram: Option<u32>,
+    #[xml(attr)]
+    pub vram: Option<u32>,
+    #[xml(attr)]
+    pub vram64: Option<u32>,
+    #[xml(attr)]
+    pub vgamem: Option<u32>,
+    #[xml(attr)]
+    pub heads: Option<u32>,
+    #[xml(attr)]
+    pub primary: Option<YesNo>,
+    #[xml(attr)]
+    pub blob: Option<OnOff>,
+    #[xml(attr)]
+    pub edid: Option<OnOff>,
+    #[xml(child)]
+    pub acceleration: Option<Acceleration>,
+    #[xml(child)]
+    pub resolution: Option<Resolution>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, XmlEnum)]
+pub enum VideoKind {
+    /// Not chosen yet.
+    #[default]
+    Default,
+    Vga,
+    Cirrus,
+    Vmvga,
+    Xen,
+    Vbox,
+    Qxl,
+    Parallels,
+    Virtio,
+    Gop,
+    None,
+    Bochs,
+    Ramfb,
+}
+
+/// `<acceleration accel3d='yes'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct Acceleration {
+    #[xml(attr)]
+    pub accel2d: Option<YesNo>,
+    #[xml(attr)]
+    pub accel3d: Option<YesNo>,
+    #[xml(attr)]
+    pub rendernode: Option<String>,
+}
+
+/// `<resolution x='1920' y='1080'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct Resolution {
+    #[xml(attr)]
+    pub x: u32,
+    #[xml(attr)]
+    pub y: u32,
+}
