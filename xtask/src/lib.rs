@@ -5,7 +5,9 @@
 #![allow(clippy::disallowed_methods, reason = "a developer's tool: it may block, and it starts programs of all kinds")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "progress is for the person at the terminal")]
 
+pub mod bench;
 pub mod build;
+pub mod client;
 pub mod command;
 pub mod console;
 pub mod demo;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::build::{self, Profile};
 use xtask::setup::{self, Need};
 use xtask::stack::{self, Stack};
-use xtask::{demo, guest, ledgers, test, tidy};
+use xtask::{bench, demo, guest, ledgers, test, tidy};
 
 /// The project's own tools.
 #[derive(Parser, Debug)]
@@ -39,6 +39,15 @@ enum Command {
     Tidy,
     /// Write the ledgers of what is not done (tests/coverage) anew.
     Coverage,
+    /// Compare with the reference, side by side in one run.
+    Bench {
+        /// Compare with the daemon behind this URI instead of the installed reference.
+        #[arg(long, value_name = "URI")]
+        against: Option<String>,
+        /// Only cases whose name contains this.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
     /// Start the stack below DIR and leave it running; source DIR/env to use it.
     Up {
         #[arg(long, value_name = "DIR")]
@@ -71,6 +80,7 @@ fn act(command: Command) -> Result<()> {
             guest::ready().map(drop)
         }
         Command::Test { args } => test::run_all(&args),
+        Command::Bench { against, only } => bench::run(&bench::Options { against, only }),
         Command::Tidy => tidy::check(),
         Command::Coverage => ledgers::write(),
         Command::Up { root, release } => up(&root, if release { Profile::Release } else { Profile::Debug }),

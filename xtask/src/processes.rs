@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
 
 use crate::command::wait_for;
@@ -60,6 +61,25 @@ pub fn is_running(pid: i32) -> bool {
 #[must_use]
 pub fn wait_gone(pid: i32, deadline: Duration) -> bool {
     wait_for(deadline, || (!is_running(pid)).then_some(())).is_some()
+}
+
+/// Makes this process the parent of orphaned guests, and reaps them: a container's first process often does not, and a
+/// daemon that waits for its guest's process to vanish would then wait for its time-out.
+///
+/// A QEMU that this process started itself may be reaped here, too.
+pub fn adopt_guests() -> anyhow::Result<()> {
+    nix::sys::prctl::set_child_subreaper(true)?;
+    std::thread::spawn(|| {
+        loop {
+            let seen = waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).ok().and_then(|it| it.pid());
+            match seen {
+                Some(pid) if is_named(pid.as_raw(), &["qemu-"]) => drop(waitpid(pid, None)),
+                // Somebody else's child, who will reap it; or no child at all yet.
+                _ => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    });
+    Ok(())
 }
 
 #[cfg(test)]

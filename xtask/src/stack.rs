@@ -107,10 +107,19 @@ impl Stack {
 
     /// Starts `virtqemud` or `virtproxyd` and waits until it says that it is ready.
     pub fn start_daemon(&mut self, name: &'static str) -> Result<()> {
+        self.start_and_wait(name, None)
+    }
+
+    /// Starts a daemon and waits until `ready` says so, whatever the daemon says.
+    pub fn start_daemon_until(&mut self, name: &'static str, ready: &dyn Fn() -> bool) -> Result<()> {
+        self.start_and_wait(name, Some(ready))
+    }
+
+    fn start_and_wait(&mut self, name: &'static str, ready: Option<&dyn Fn() -> bool>) -> Result<()> {
         let binary = self.profile.bin_dir().join(name);
         let mut command = program(&binary);
         command.arg("--root").arg(&self.root).envs(self.env());
-        let service = Service::start(&self.root, name, &command, None)?;
+        let service = Service::start(&self.root, name, &command, ready)?;
         self.services.insert(name, service);
         Ok(())
     }

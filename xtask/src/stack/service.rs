@@ -25,7 +25,7 @@ impl Service {
     /// Starts it in a session of its own, so that Ctrl-C at the terminal reaches only the one who looks after it.
     ///
     /// It is ready when `ready` says so, or without that when it has sent `READY=1` by sd_notify.
-    pub(super) fn start(
+    pub(crate) fn start(
         root: &Path,
         name: &'static str,
         command: &Command,
