@@ -1,0 +1,55 @@
+//! What a route knows of its call: the engine, the client, and what the client has open with this front.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use virtbus_api::{ClientLease, Error, LeaseGuard};
+use virtbus_rpc::peer::Client;
+
+use crate::{error::Result, events::Hub};
+
+/// A call's surroundings; cheap to clone.
+pub(crate) struct Context<D: ?Sized> {
+    /// The engine.
+    pub(crate) driver: Arc<D>,
+    /// Who calls.
+    pub(crate) client: Client,
+    /// Who is told of events.
+    pub(crate) hub: Arc<Hub>,
+}
+
+impl<D: ?Sized> Clone for Context<D> {
+    fn clone(&self) -> Self {
+        Self { driver: self.driver.clone(), client: self.client.clone(), hub: self.hub.clone() }
+    }
+}
+
+/// What is kept for a client while it is connected.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    lease: Mutex<Option<LeaseGuard>>,
+}
+
+impl Presence {
+    /// Of a client that has just connected.
+    pub(crate) fn new(client: &Client) -> Self {
+        Self { lease: Mutex::new(Some(LeaseGuard::new(client.id()))) }
+    }
+
+    /// Ends what hangs on the client's presence.
+    pub(crate) fn end(&self) {
+        // Handles of the client can outlive the connection, so dropping them would come too late.
+        drop(self.lease.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl<D: ?Sized> Context<D> {
+    /// A lease on the client's presence; an error once it has gone.
+    pub(crate) fn lease(&self) -> Result<ClientLease> {
+        let presence = self.client.state(|| Presence::new(&self.client));
+        let lease = presence.and_then(|it| {
+            let guard = it.lease.lock().unwrap_or_else(PoisonError::into_inner);
+            guard.as_ref().map(LeaseGuard::lease)
+        });
+        Ok(lease.ok_or_else(|| Error::invalid_operation("the client has disconnected"))?)
+    }
+}

@@ -1,0 +1,34 @@
+//! XML text to documents and back; faults of a document under libvirt's code for the same fault.
+//!
+//! Which elements there are is the schema's knowledge.
+
+use virtbus_api::{Error, ErrorCode, ErrorDomain, flags::XmlFlags};
+use virtbus_schema::{Domain, FormatOptions, xml};
+
+use crate::error::Result;
+
+/// Reads a domain; `strict` refuses what the schema does not know.
+pub(crate) fn parse_domain(text: &str, strict: bool) -> Result<Box<Domain>> {
+    let read = if strict { Domain::parse_strict(text) } else { Domain::parse(text) };
+    Ok(read.map(Box::new).map_err(|fault| fault_of(&fault))?)
+}
+
+fn fault_of(fault: &xml::Error) -> Error {
+    let code = ErrorCode::from_number(fault.kind.code()).unwrap_or(ErrorCode::XmlError);
+    // The reference's XML layer speaks for itself where the document is not even a domain (observed).
+    let domain = match fault.kind {
+        xml::ErrorKind::Unknown | xml::ErrorKind::WrongRoot => ErrorDomain::Xml,
+        _ => ErrorDomain::Domain,
+    };
+    Error::new(code, fault.to_string()).in_domain(domain)
+}
+
+/// Writes a domain in the form that is asked for.
+pub(crate) fn format_domain(domain: &Domain, flags: XmlFlags) -> String {
+    domain.format(FormatOptions {
+        secure: flags.contains(XmlFlags::SECURE),
+        inactive: flags.contains(XmlFlags::INACTIVE),
+        migratable: flags.contains(XmlFlags::MIGRATABLE),
+        ..FormatOptions::default()
+    })
+}

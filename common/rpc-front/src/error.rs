@@ -1,0 +1,165 @@
+//! Errors as the wire has them: code, domain, message, level, and the strings and numbers that clients can ask for.
+//!
+//! An engine's error is filled in as the reference fills its own: `str1` the code's format, `str2` the detail, `int1`
+//! the operating system's number or -1 (observed). Where the reference deviates, there is a constructor with its name.
+
+use virtbus_api::{Error, ErrorCode, ErrorDomain};
+use virtbus_proto::{DecodeError, Entry, Program, error::ErrorMessage};
+use virtbus_rpc::error::Failure;
+
+/// The result of a route.
+pub type Result<T> = std::result::Result<T, Fault>;
+
+/// The level of every error: `VIR_ERR_ERROR`.
+const LEVEL_ERROR: i32 = 2;
+
+/// Why a call failed, as the wire has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault(Box<ErrorMessage>);
+
+impl Fault {
+    /// What goes on the wire.
+    pub fn message(&self) -> &ErrorMessage {
+        &self.0
+    }
+
+    /// What goes on the wire.
+    pub fn into_message(self) -> ErrorMessage {
+        *self.0
+    }
+
+    /// Code `RPC`: the frame or its body breaks the protocol.
+    pub(crate) fn protocol(text: impl Into<String>) -> Self {
+        Error::new(ErrorCode::Rpc, text).in_domain(ErrorDomain::Rpc).into()
+    }
+
+    /// Code `INTERNAL_ERROR` of the RPC layer: the session is not in the state that the call needs.
+    pub(crate) fn session(text: impl Into<String>) -> Self {
+        Error::internal(text).in_domain(ErrorDomain::Rpc).into()
+    }
+
+    /// Code `NO_SUPPORT` for a procedure without a route.
+    pub(crate) fn not_served(entry: &Entry) -> Self {
+        Error::no_support(entry.api.unwrap_or(entry.name)).in_domain(domain_of(entry)).into()
+    }
+
+    /// Code `OPERATION_DENIED` for a procedure that a read-only connection may not call.
+    pub(crate) fn read_only(entry: &Entry) -> Self {
+        let detail = format!("read only access prevents {}", entry.api.unwrap_or(entry.name));
+        Error::new(ErrorCode::OperationDenied, detail).in_domain(domain_of(entry)).into()
+    }
+
+    /// Code `OPERATION_DENIED` for flags that ask a read-only connection's call for secrets.
+    pub(crate) fn secure_flag(entry: &Entry) -> Self {
+        let detail = format!("{} with secure flag", entry.api.unwrap_or(entry.name));
+        Error::new(ErrorCode::OperationDenied, detail).in_domain(domain_of(entry)).into()
+    }
+
+    /// Code `INVALID_ARG` for bits that the call does not have. No phrase stands before the text.
+    pub(crate) fn flags(entry: &Entry, unknown: u32) -> Self {
+        let function = entry.api.unwrap_or(entry.name);
+        Self::argument(entry, "flags", format!("unsupported flags (0x{unknown:x}) in function {function}"))
+    }
+
+    /// Code `INVALID_ARG` for one argument of the call. No phrase stands before the text.
+    pub(crate) fn argument(entry: &Entry, argument: &str, text: String) -> Self {
+        Self(Box::new(ErrorMessage {
+            code: ErrorCode::InvalidArg.number(),
+            domain: domain_of(entry).number(),
+            message: Some(text),
+            level: LEVEL_ERROR,
+            str1: Some(entry.api.unwrap_or(entry.name).to_owned()),
+            str2: Some(argument.to_owned()),
+            ..ErrorMessage::default()
+        }))
+    }
+}
+
+/// Which part of the reference's library checks the arguments of a call: `virDomain*` and the calls that make, list
+/// or watch domains live in one, the calls that only QEMU has in another (which has no number).
+fn domain_of(entry: &Entry) -> ErrorDomain {
+    match entry.program {
+        Program::Remote => ErrorDomain::Domain,
+        Program::Admin => ErrorDomain::Admin,
+        Program::Qemu | Program::Lxc | Program::Keepalive => ErrorDomain::Nowhere,
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(it: Error) -> Self {
+        let detail = it.full_detail();
+        let (str1, str2) = match (detail.is_empty(), it.code.pattern()) {
+            (true, _) => (it.code.bare().to_owned(), None),
+            // The reference marks places for translators only where there is text around them.
+            (false, "{}") => ("%s".to_owned(), Some(detail)),
+            (false, pattern) => (pattern.replacen("{}", "%1$s", 1), Some(detail)),
+        };
+        Self(Box::new(ErrorMessage {
+            code: it.code.number(),
+            domain: it.domain.number(),
+            message: Some(it.message()),
+            level: LEVEL_ERROR,
+            str1: Some(str1),
+            str2,
+            int1: it.errno.unwrap_or(-1),
+            int2: -1,
+            ..ErrorMessage::default()
+        }))
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(it: Failure) -> Self {
+        Self(it)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(it: Fault) -> Self {
+        it.0
+    }
+}
+
+impl From<DecodeError> for Fault {
+    fn from(it: DecodeError) -> Self {
+        tracing::debug!("arguments do not decode: {it}");
+        Self::protocol("Unable to decode message payload")
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (code {})", self.0.message.as_deref().unwrap_or("no message"), self.0.code)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use virtbus_proto::{Procedure, table::DomainCreate};
+
+    /// Fields as libvirtd 11.3 sends them for the same faults.
+    #[test]
+    fn fields_are_filled_as_the_reference_fills_them() {
+        let it = Fault::from(Error::new(ErrorCode::NoDomain, "no domain with matching id 7")).into_message();
+        assert_eq!((it.code, it.domain, it.level, it.int1, it.int2), (42, 10, 2, -1, -1));
+        assert_eq!(it.message.as_deref(), Some("Domain not found: no domain with matching id 7"));
+        assert_eq!(it.str1.as_deref(), Some("Domain not found: %1$s"));
+        assert_eq!(it.str2.as_deref(), Some("no domain with matching id 7"));
+
+        let io = std::io::Error::from_raw_os_error(13);
+        let it = Fault::from(Error::system("Unable to open /dev/kvm", &io)).into_message();
+        assert_eq!((it.code, it.str1.as_deref(), it.int1), (38, Some("%s"), 13));
+
+        let it = Fault::read_only(DomainCreate::ENTRY).into_message();
+        assert_eq!(it.message.as_deref(), Some("operation forbidden: read only access prevents virDomainCreate"));
+        assert_eq!((it.code, it.domain), (29, 20));
+
+        let it = Fault::flags(DomainCreate::ENTRY, 0x40).into_message();
+        assert_eq!(it.message.as_deref(), Some("unsupported flags (0x40) in function virDomainCreate"));
+        assert_eq!((it.code, it.str1.as_deref(), it.str2.as_deref()), (8, Some("virDomainCreate"), Some("flags")));
+        assert_eq!((it.int1, it.int2), (0, 0));
+    }
+}
