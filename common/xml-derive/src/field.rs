@@ -286,7 +286,7 @@ impl Field {
                 quote!(if *#ident { #write })
             }
             Kind::Flatten => quote!(::virtbus_xml::Xml::write_content(#ident, __w);),
-            Kind::Raw => self.each(&quote!(__it.put(__w);)),
+            Kind::Raw => self.each(&quote!(::virtbus_xml::Xml::write(__it, &__it.name, __w);)),
         };
         Some(self.guarded(write))
     }

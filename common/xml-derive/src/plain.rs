@@ -9,14 +9,17 @@ use crate::field::Field;
 pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result<TokenStream> {
     let mut check: Option<Path> = None;
     let mut xmlns: Option<String> = None;
+    let mut open = false;
     for attr in input.attrs.iter().filter(|it| it.path().is_ident("xml")) {
         attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("check") {
                 check = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("xmlns") {
                 xmlns = Some(meta.value()?.parse::<LitStr>()?.value());
+            } else if meta.path.is_ident("open") {
+                open = true;
             } else {
-                return Err(meta.error("unknown word on a struct: check or xmlns"));
+                return Err(meta.error("unknown word on a struct: check, xmlns or open"));
             }
             Ok(())
         })?;
@@ -36,6 +39,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
             }
         }
     });
+    let open = open.then(|| quote!(__w.keep_open();));
     let name = &input.ident;
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     Ok(quote! {
@@ -57,6 +61,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
 
             fn write_content(&self, __w: &mut ::virtbus_xml::Writer) {
                 let Self { #(#idents),* } = self;
+                #open
                 #(#contents)*
             }
 

@@ -32,6 +32,7 @@ pub use watchdog::Watchdog;
 
 /// `<devices>`.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
+#[xml(open)]
 pub struct Devices {
     /// The QEMU binary; absent means the host's default.
     #[xml(child)]

@@ -26,15 +26,15 @@ pub struct Features {
     #[xml(child)]
     pub kvm: Option<KvmFeatures>,
     #[xml(child)]
-    pub xen: Option<XenFeatures>,
-    #[xml(child)]
     pub pvspinlock: Option<StateSwitch>,
+    #[xml(child = "capabilities")]
+    pub container: Option<ContainerCapabilities>,
     #[xml(child)]
     pub pmu: Option<StateSwitch>,
     #[xml(child)]
     pub vmport: Option<StateSwitch>,
     #[xml(child)]
-    pub ps2: Option<StateSwitch>,
+    pub gic: Option<Gic>,
     #[xml(child)]
     pub smm: Option<Smm>,
     #[xml(child)]
@@ -45,16 +45,14 @@ pub struct Features {
     pub vmcoreinfo: Option<StateSwitch>,
     #[xml(child)]
     pub htm: Option<StateSwitch>,
-    #[xml(child)]
-    pub gic: Option<Gic>,
-    #[xml(child = "capabilities")]
-    pub container: Option<ContainerCapabilities>,
     #[xml(child = "nested-hv")]
     pub nested_hv: Option<StateSwitch>,
     #[xml(child)]
     pub msrs: Option<Msrs>,
     #[xml(child = "ccf-assist")]
     pub ccf_assist: Option<StateSwitch>,
+    #[xml(child)]
+    pub xen: Option<XenFeatures>,
     #[xml(attr = "cfpc/@value", fault = Unsupported)]
     pub cfpc: Option<Workaround>,
     #[xml(attr = "sbbc/@value", fault = Unsupported)]
@@ -67,6 +65,8 @@ pub struct Features {
     pub async_teardown: Option<YesNo>,
     #[xml(child)]
     pub ras: Option<StateSwitch>,
+    #[xml(child)]
+    pub ps2: Option<StateSwitch>,
     #[xml(child)]
     pub aia: Option<Aia>,
 }
@@ -153,7 +153,9 @@ pub struct XenPassthrough {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
 pub enum XenPassthroughMode {
+    #[xml(name = "sync_pt")]
     SyncPt,
+    #[xml(name = "share_pt")]
     SharePt,
 }
 
@@ -207,7 +209,7 @@ pub(crate) fn pretty_size(bytes: u64) -> (u64, &'static str) {
     let mut number = bytes;
     let mut unit = "B";
     for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
-        if number == 0 || number % 1024 != 0 {
+        if number == 0 || !number.is_multiple_of(1024) {
             break;
         }
         number /= 1024;

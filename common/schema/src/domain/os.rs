@@ -29,6 +29,10 @@ pub struct Os {
     /// Its working directory.
     #[xml(child)]
     pub initdir: Option<String>,
+    #[xml(child)]
+    pub inituser: Option<String>,
+    #[xml(child)]
+    pub initgroup: Option<String>,
     /// The firmware file.
     #[xml(child)]
     pub loader: Option<Loader>,
@@ -168,12 +172,12 @@ pub enum FirmwareFormat {
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
 #[xml(check = Nvram::check)]
 pub struct Nvram {
-    #[xml(attr = "type")]
-    pub kind: Option<NvramKind>,
     #[xml(attr)]
     pub template: Option<String>,
     #[xml(attr = "templateFormat", fault = Unsupported)]
     pub template_format: Option<FirmwareFormat>,
+    #[xml(attr = "type")]
+    pub kind: Option<NvramKind>,
     #[xml(attr, fault = Unsupported)]
     pub format: Option<FirmwareFormat>,
     /// The file, in the short form.

@@ -73,7 +73,7 @@ pub enum LaunchSecurity {
         #[xml(child = "reducedPhysBits")]
         reduced_phys_bits: Option<u32>,
         #[xml(child)]
-        policy: String,
+        policy: SevPolicy,
         #[xml(child = "dhCert")]
         dh_cert: Option<String>,
         #[xml(child)]
@@ -91,7 +91,7 @@ pub enum LaunchSecurity {
         #[xml(child = "reducedPhysBits")]
         reduced_phys_bits: Option<u32>,
         #[xml(child)]
-        policy: String,
+        policy: SnpPolicy,
         #[xml(child = "guestVisibleWorkarounds")]
         guest_visible_workarounds: Option<String>,
         #[xml(child = "idBlock")]
@@ -103,3 +103,8 @@ pub enum LaunchSecurity {
     },
     S390Pv,
 }
+
+/// The policy of a SEV guest: `0x0003`.
+pub type SevPolicy = virtbus_xml::Hex<4>;
+/// The policy of a SEV-SNP guest: `0x00030000`.
+pub type SnpPolicy = virtbus_xml::Hex<8>;

@@ -131,12 +131,12 @@ pub struct CpuTune {
     pub emulatorpin: Option<CpuSet>,
     #[xml(children = "iothreadpin")]
     pub iothreadpins: Vec<IoThreadPin>,
+    #[xml(child)]
+    pub emulatorsched: Option<Scheduling>,
     #[xml(children = "vcpusched")]
     pub vcpuscheds: Vec<VcpuSched>,
     #[xml(children = "iothreadsched")]
     pub iothreadscheds: Vec<IoThreadSched>,
-    #[xml(child)]
-    pub emulatorsched: Option<Scheduling>,
     #[xml(children = "cachetune")]
     pub cachetunes: Vec<CacheTune>,
     #[xml(children = "memorytune")]

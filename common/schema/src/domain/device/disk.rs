@@ -49,11 +49,11 @@ pub struct Disk {
     #[xml(child, live)]
     pub mirror: Option<Mirror>,
     #[xml(child)]
-    pub target: DiskTarget,
-    #[xml(child)]
     pub geometry: Option<Geometry>,
     #[xml(child)]
     pub blockio: Option<BlockIo>,
+    #[xml(child)]
+    pub target: DiskTarget,
     #[xml(child)]
     pub iotune: Option<IoTune>,
     #[xml(children = "throttlefilters/throttlefilter")]
@@ -86,9 +86,21 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// Whether its medium can be changed.
+    #[must_use]
+    pub const fn is_removable(&self) -> bool {
+        matches!(self.device, DiskDevice::Cdrom | DiskDevice::Floppy)
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         if let Some(source) = &mut self.source {
             source.keep_only(self.kind);
+            source.complete();
+        }
+        // A drive without a medium is a file drive, whatever it was.
+        if self.is_removable() && self.source.as_ref().is_none_or(|it| it.name_to_show().is_none()) {
+            self.kind = DiskKind::File;
+            self.source = None;
         }
         if self.target.dev.is_empty() {
             let named = self.source.as_ref().and_then(DiskSource::name_to_show).unwrap_or_default();

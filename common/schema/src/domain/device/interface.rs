@@ -26,26 +26,31 @@ pub struct Interface {
     /// Absent until one is made up.
     #[xml(child)]
     pub mac: Option<InterfaceMac>,
-    #[xml(child)]
+    /// The host driver of `type='hostdev'`, which is written before the source.
+    #[xml(child = "driver")]
+    pub hostdev_driver: Option<HostdevDriver>,
+    #[xml(child, omit_empty)]
     pub source: Option<InterfaceSource>,
     #[xml(children = "ip")]
     pub ips: Vec<GuestIp>,
     #[xml(children = "route")]
     pub routes: Vec<GuestRoute>,
+    #[xml(children = "portForward")]
+    pub port_forwards: Vec<PortForward>,
     #[xml(child)]
     pub vlan: Option<Vlan>,
     #[xml(child = "virtualport")]
     pub virtual_port: Option<VirtualPort>,
+    #[xml(child)]
+    pub bandwidth: Option<Bandwidth>,
+    #[xml(attr = "port/@isolated")]
+    pub isolated: Option<YesNo>,
     #[xml(child)]
     pub script: Option<Script>,
     #[xml(child)]
     pub downscript: Option<Script>,
     #[xml(attr = "backenddomain/@name")]
     pub backend_domain: Option<String>,
-    #[xml(child)]
-    pub bandwidth: Option<Bandwidth>,
-    #[xml(attr = "port/@isolated")]
-    pub isolated: Option<YesNo>,
     #[xml(child)]
     pub target: Option<InterfaceTarget>,
     #[xml(child)]
@@ -68,18 +73,32 @@ pub struct Interface {
     pub mtu: Option<u32>,
     #[xml(child)]
     pub coalesce: Option<RawElement>,
-    #[xml(children = "portForward")]
-    pub port_forwards: Vec<PortForward>,
     #[xml(flatten)]
     pub info: RomInfo,
 }
 
 impl Interface {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.kind == InterfaceKind::Hostdev {
+            self.driver = None;
+        } else {
+            self.hostdev_driver = None;
+        }
+        if let Some(filterref) = &mut self.filterref {
+            filterref.parameters.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         if let Some(mac) = self.mac.filter(|it| it.address.is_multicast()) {
             return Err(node.error(ErrorKind::BadValue, format!("{} is a multicast address", mac.address)));
         }
-        let needs_source = !matches!(self.kind, InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null);
+        if let Some(source) = &mut self.source {
+            source.keep_only(self.kind);
+        }
+        let is_passt = self.backend.as_ref().is_some_and(|it| it.kind == Some(InterfaceBackendKind::Passt));
+        let needs_source = match self.kind {
+            InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null => false,
+            InterfaceKind::VhostUser => !is_passt,
+            _ => true,
+        };
         if needs_source && self.source.is_none() {
             return Err(node.missing("source"));
         }
@@ -132,10 +151,18 @@ pub struct InterfaceSource {
     pub network: Option<String>,
     #[xml(attr)]
     pub portgroup: Option<String>,
-    #[xml(attr, live)]
-    pub portid: Option<uuid::Uuid>,
+    /// The bridge behind a network, while running; the bridge itself for `type='bridge'`.
     #[xml(attr)]
     pub bridge: Option<String>,
+    #[xml(attr)]
+    pub switchid: Option<uuid::Uuid>,
+    /// The port of a network while running, or of a switch.
+    #[xml(attr, when = is_port_shown)]
+    pub portid: Option<String>,
+    #[xml(attr)]
+    pub portgroupid: Option<String>,
+    #[xml(attr)]
+    pub connectionid: Option<i64>,
     #[xml(attr)]
     pub name: Option<String>,
     #[xml(attr = "type")]
@@ -156,7 +183,77 @@ pub struct InterfaceSource {
     pub reconnect: Option<super::chardev::Reconnect>,
     /// Of `type='hostdev'`.
     #[xml(child = "address")]
-    pub device: Option<super::address::Address>,
+    pub device: Option<HostdevAddress>,
+    /// Host-side addresses and routes of `type='ethernet'`.
+    #[xml(children = "ip")]
+    pub ips: Vec<GuestIp>,
+    #[xml(children = "route")]
+    pub routes: Vec<GuestRoute>,
+}
+
+impl InterfaceSource {
+    /// Drops what does not belong to a kind of interface, as the reference does.
+    fn keep_only(&mut self, kind: InterfaceKind) {
+        use InterfaceKind as K;
+        let is = |kinds: &[K]| kinds.contains(&kind);
+        if !is(&[K::Network]) {
+            (self.network, self.portgroup) = (None, None);
+        }
+        if !is(&[K::Network, K::Vds]) {
+            self.portid = None;
+        }
+        if !is(&[K::Network, K::Bridge]) {
+            self.bridge = None;
+        }
+        if !is(&[K::Vds]) {
+            (self.switchid, self.portgroupid, self.connectionid) = (None, None, None);
+        }
+        if !is(&[K::Internal]) {
+            self.name = None;
+        }
+        if !is(&[K::VhostUser]) {
+            (self.kind, self.path, self.reconnect) = (None, None, None);
+        }
+        if !is(&[K::Direct, K::Vdpa, K::User, K::VhostUser]) {
+            self.dev = None;
+        }
+        if !is(&[K::Direct, K::VhostUser]) {
+            self.mode = None;
+        }
+        if !is(&[K::Server, K::Client, K::Mcast, K::Udp]) {
+            (self.address, self.port, self.local) = (None, None, None);
+        }
+        if !is(&[K::Hostdev]) {
+            self.device = None;
+        }
+    }
+}
+
+/// The port of a network is a UUID and belongs to one run; the port of a switch is a number and stays.
+fn is_port_shown(port: &Option<String>, options: &virtbus_xml::FormatOptions) -> bool {
+    !options.inactive || port.as_ref().is_some_and(|it| it.len() < 32)
+}
+
+/// Which host device an interface is: `<address type='pci' .../>` or `<address type='usb' bus='1' device='2'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(tag = "type", fault = Unsupported)]
+pub enum HostdevAddress {
+    Pci(super::address::PciAddress),
+    Usb {
+        #[xml(attr)]
+        bus: u32,
+        #[xml(attr)]
+        device: u32,
+    },
+}
+
+/// `<driver name='vfio' model='vfio-pci'/>` of a host device.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct HostdevDriver {
+    #[xml(attr)]
+    pub name: Option<InterfaceDriverName>,
+    #[xml(attr)]
+    pub model: Option<String>,
 }
 
 /// `<local address='127.0.0.1' port='1'/>`.

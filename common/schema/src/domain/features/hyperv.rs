@@ -6,7 +6,7 @@ use super::RequiredState;
 
 /// `<hyperv mode='custom'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = Hyperv::check)]
+#[xml(check = Hyperv::check, open)]
 pub struct Hyperv {
     #[xml(attr)]
     pub mode: Option<HypervMode>,

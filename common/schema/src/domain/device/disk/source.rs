@@ -60,8 +60,6 @@ pub struct DiskSource {
     /// Of `type='nvme'`.
     #[xml(child)]
     pub address: Option<PciAddress>,
-    #[xml(child)]
-    pub auth: Option<Auth>,
     #[xml(attr = "ssl/@verify")]
     pub ssl_verify: Option<YesNo>,
     #[xml(children = "cookies/cookie", secret)]
@@ -82,12 +80,14 @@ pub struct DiskSource {
     pub reconnect: Option<ReconnectDelay>,
     #[xml(children = "slices/slice")]
     pub slices: Vec<Slice>,
-    #[xml(child)]
-    pub encryption: Option<Encryption>,
-    #[xml(child)]
-    pub reservations: Option<Reservations>,
     #[xml(children = "seclabel")]
     pub seclabels: Vec<SourceSecLabel>,
+    #[xml(child)]
+    pub auth: Option<Auth>,
+    #[xml(child)]
+    pub reservations: Option<Reservations>,
+    #[xml(child)]
+    pub encryption: Option<Encryption>,
     #[xml(child = "dataStore")]
     pub data_store: Option<Box<DataStore>>,
 }
@@ -124,6 +124,19 @@ impl DiskSource {
         }
     }
 
+    /// Fills in what a protocol implies: ports, and the LUN of an iSCSI target.
+    pub fn complete(&mut self) {
+        let Some(protocol) = self.protocol else { return };
+        for host in &mut self.hosts {
+            if host.port.is_none() && matches!(host.transport, None | Some(HostTransport::Tcp)) {
+                host.port = protocol.default_port();
+            }
+        }
+        if let Some(name) = self.name.as_mut().filter(|it| protocol == Protocol::Iscsi && !it.contains('/')) {
+            name.push_str("/0");
+        }
+    }
+
     /// The file, device or name a user would call the source by.
     #[must_use]
     pub fn name_to_show(&self) -> Option<&str> {
@@ -148,6 +161,27 @@ pub enum Protocol {
     Ssh,
     Vxhs,
     Nfs,
+}
+
+impl Protocol {
+    /// The port where a document names none; some protocols find theirs elsewhere.
+    #[must_use]
+    pub const fn default_port(self) -> Option<u16> {
+        Some(match self {
+            Self::Nbd => 10809,
+            Self::Sheepdog => 7000,
+            Self::Gluster => 24007,
+            Self::Iscsi => 3260,
+            Self::Http => 80,
+            Self::Https => 443,
+            Self::Ftp => 21,
+            Self::Ftps => 990,
+            Self::Tftp => 69,
+            Self::Ssh => 22,
+            Self::Vxhs => 9999,
+            Self::Rbd | Self::Nfs => return None,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]

@@ -92,6 +92,7 @@ impl VirtualPortParameters {
 
 /// `<bandwidth>`, in KiB per second and KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(open)]
 pub struct Bandwidth {
     #[xml(child)]
     pub inbound: Option<BandwidthLimit>,
