@@ -5,8 +5,10 @@
 
 pub mod account;
 pub mod cpu;
+pub mod cpuid;
 pub mod fd;
 pub mod inherited;
+pub mod kvm;
 pub mod label;
 pub mod memory;
 pub mod process;
