@@ -185,7 +185,8 @@ impl<'a> Session<'a> {
             if !was_full {
                 moved |= self.streams.poll(cx, &mut self.link.outbox);
             }
-            self.take_frames(cx)?;
+            // What a frame has opened, or put into a stream, has not been looked at yet.
+            moved |= self.take_frames(cx)? && !self.streams.is_empty();
             if let Poll::Ready(result) = self.link.poll_flush(cx) {
                 result?;
                 if self.closing {
@@ -285,12 +286,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Deals with the frames that are read already, as far as they can be taken on.
-    fn take_frames(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+    /// Deals with the frames that are read already, as far as they can be taken on. `true` when there was one.
+    fn take_frames(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut taken = false;
         while self.may_read() {
             match self.link.next_buffered().map_err(LinkError::from)? {
                 None => break,
                 Some(incoming) => {
+                    taken = true;
                     if let Some(watch) = &mut self.watch {
                         watch.heard();
                     }
@@ -301,7 +304,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     fn take(&mut self, frame: Frame, cx: &mut Context<'_>) {
