@@ -20,7 +20,14 @@ fn fault_of(fault: &xml::Error) -> Error {
         xml::ErrorKind::Unknown | xml::ErrorKind::WrongRoot => ErrorDomain::Xml,
         _ => ErrorDomain::Domain,
     };
-    Error::new(code, fault.to_string()).in_domain(domain)
+    let detail = match fault.kind {
+        // The phrase of these codes says what is missing; what is left to say is where.
+        xml::ErrorKind::NoName | xml::ErrorKind::NoSource | xml::ErrorKind::NoTarget if fault.line > 0 => {
+            format!("{} (line {})", fault.path, fault.line)
+        }
+        _ => fault.to_string(),
+    };
+    Error::new(code, detail).in_domain(domain)
 }
 
 /// Writes a domain in the form that is asked for.

@@ -16,13 +16,15 @@ use virtbus_rpc::call::Reply;
 use crate::{access::Guard, client::Context, console::Pipe, error::Result};
 
 type Later = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
+type View<D> = dyn Fn(&Context<D>, &[u8]) -> Result<Reply> + Send + Sync;
+type Task<D> = dyn Fn(&Context<D>, &[u8]) -> Result<Later> + Send + Sync;
 
 /// How a call is served.
 pub(crate) enum Handler<D: ?Sized> {
     /// At once.
-    View(Box<dyn Fn(&Context<D>, &[u8]) -> Result<Reply> + Send + Sync>),
+    View(Box<View<D>>),
     /// By a future; decoding and the access check are done when it is made.
-    Task(Box<dyn Fn(&Context<D>, &[u8]) -> Result<Later> + Send + Sync>),
+    Task(Box<Task<D>>),
 }
 
 /// What is served, by program and number.

@@ -7,13 +7,13 @@ use virtbus_schema::{
     xml::{self, RawElement},
 };
 
-/// The document's UUID, made up where it has none: that of the domain of this name, or a new one.
-pub(crate) fn settle_uuid(it: &mut Domain, known: Option<Uuid>) -> Uuid {
+/// The document's UUID, made up where it has none; so a document without one never replaces another.
+pub(crate) fn settle_uuid(it: &mut Domain) -> Uuid {
     // Nobody guesses UUIDs of the simulator, so a count is as good as chance.
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
     let number = || u128::from(COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
     let new = || Uuid::from_u128(0x5105_1051_5105_4105_8105_0000_0000_0000 + number());
-    *it.uuid.get_or_insert_with(|| known.unwrap_or_else(new))
+    *it.uuid.get_or_insert_with(new)
 }
 
 /// The memory that the guest may have.

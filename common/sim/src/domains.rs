@@ -177,8 +177,7 @@ impl Domains for Sim {
     async fn define(&self, mut domain: Box<Domain>, _flags: DefineFlags) -> Result<DomainRef> {
         let mut table = self.table();
         let name = domain.name.clone();
-        let known = table.named(&name).map(|it| it.uuid);
-        let uuid = document::settle_uuid(&mut domain, known);
+        let uuid = document::settle_uuid(&mut domain);
         table.check_unique(&name, uuid)?;
         let (_, guest) = table.entry(&name, uuid);
         let event = if guest.defined.is_some() { Lifecycle::DefinedUpdated } else { Lifecycle::DefinedAdded };
@@ -193,8 +192,7 @@ impl Domains for Sim {
         let started = {
             let mut table = self.table();
             let name = domain.name.clone();
-            let known = table.named(&name).map(|it| it.uuid);
-            let uuid = document::settle_uuid(&mut domain, known);
+            let uuid = document::settle_uuid(&mut domain);
             table.check_unique(&name, uuid)?;
             if table.named(&name).is_some_and(|it| it.live.is_some()) {
                 let text = format!("domain '{name}' is already active as '{name}'");
