@@ -14,16 +14,16 @@ use virtbus_rpc_front::Front;
 use virtbus_sim::Sim;
 
 /// The daemon.
-pub struct Stand {
-    pub sim: Sim,
-    pub server: Server,
-    pub uri: &'static str,
+pub(crate) struct Stand {
+    pub(crate) sim: Sim,
+    pub(crate) server: Server,
+    pub(crate) uri: &'static str,
     dir: TempDir,
 }
 
 impl Stand {
     /// Serves the read-write and the read-only socket of a simulated daemon at `qemu:///system`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let uri = "qemu:///system";
         let dir = TempDir::new().expect("a directory");
         let sim = Sim::new(uri);
@@ -38,12 +38,12 @@ impl Stand {
     }
 
     /// The path of `sock` or `sock-ro`.
-    pub fn socket(&self, name: &str) -> PathBuf {
+    pub(crate) fn socket(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// A connection that is open.
-    pub async fn client(&self) -> Connection {
+    pub(crate) async fn client(&self) -> Connection {
         let it = Connection::connect(&self.socket("sock")).await.expect("connects");
         it.open(self.uri, false).await.expect("opens");
         it
@@ -51,7 +51,7 @@ impl Stand {
 }
 
 /// The least document of a guest.
-pub fn document(name: &str) -> String {
+pub(crate) fn document(name: &str) -> String {
     format!(
         "<domain type='qemu'><name>{name}</name><memory>65536</memory><currentMemory>32768</currentMemory>\
          <vcpu current='1'>2</vcpu><os><type arch='x86_64'>hvm</type></os></domain>"
