@@ -10,16 +10,19 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
     let mut check: Option<Path> = None;
     let mut xmlns: Option<String> = None;
     let mut open = false;
+    let mut before: Option<Path> = None;
     for attr in input.attrs.iter().filter(|it| it.path().is_ident("xml")) {
         attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("check") {
                 check = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("xmlns") {
                 xmlns = Some(meta.value()?.parse::<LitStr>()?.value());
+            } else if meta.path.is_ident("before") {
+                before = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("open") {
                 open = true;
             } else {
-                return Err(meta.error("unknown word on a struct: check, xmlns or open"));
+                return Err(meta.error("unknown word on a struct: check, before, xmlns or open"));
             }
             Ok(())
         })?;
@@ -39,6 +42,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
             }
         }
     });
+    let before = before.map(|before| quote!(#before(__node)?;));
     let open = open.then(|| quote!(__w.keep_open();));
     let name = &input.ident;
     let (generics, arguments, bounds) = input.generics.split_for_impl();
@@ -47,6 +51,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
         #[allow(unused_variables, clippy::too_many_lines, clippy::cognitive_complexity)]
         impl #generics ::virtbus_xml::Xml for #name #arguments #bounds {
             fn read(__node: ::virtbus_xml::Node<'_>) -> ::virtbus_xml::Result<Self> {
+                #before
                 #[allow(unused_mut)]
                 let mut __value = Self { #(#idents: #reads),* };
                 #check

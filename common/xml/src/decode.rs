@@ -23,6 +23,12 @@ pub trait Xml: Sized {
     /// Names everything the type can hold.
     fn describe(to: &mut dyn Describe);
 
+    /// Whether an optional element says nothing and counts as absent.
+    #[must_use]
+    fn is_absent(_: Node<'_>) -> bool {
+        false
+    }
+
     /// Writes the whole element.
     fn write(&self, name: &str, w: &mut Writer) {
         w.start(name);
@@ -55,6 +61,10 @@ impl<T: Value> Xml for T {
 
     fn describe(to: &mut dyn Describe) {
         to.text(T::VALUES);
+    }
+
+    fn is_absent(node: Node<'_>) -> bool {
+        T::EMPTY_IS_ABSENT && node.text().is_empty()
     }
 }
 
@@ -153,8 +163,8 @@ fn missing_attr(node: Node<'_>, path: &[&str], name: &str) -> Error {
 /// # Errors
 /// It is missing or does not read.
 pub fn child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<T> {
-    match optional_child(node, path, name, kind)? {
-        Some(value) => Ok(value),
+    match node.descend(path).and_then(|it| it.child(name)) {
+        Some(child) => T::read(child).map_err(|error| error.under(kind)),
         None => {
             let mut steps = path.to_vec();
             steps.push(name);
@@ -168,7 +178,9 @@ pub fn child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind)
 /// # Errors
 /// It does not read.
 pub fn optional_child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Option<T>> {
-    let Some(child) = node.descend(path).and_then(|it| it.child(name)) else { return Ok(None) };
+    let Some(child) = node.descend(path).and_then(|it| it.child(name)).filter(|it| !T::is_absent(*it)) else {
+        return Ok(None);
+    };
     T::read(child).map(Some).map_err(|error| error.under(kind))
 }
 

@@ -10,6 +10,9 @@ use crate::value::Value;
 
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// How many unknown parts are listed: finding the place of one costs a walk over its siblings.
+const MAX_UNKNOWN: usize = 100;
+
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
     /// The name as written, with its prefix.
@@ -63,12 +66,12 @@ impl<'a> Document<'a> {
         Err(root.error(ErrorKind::WrongRoot, format!("expecting root element '{name}', not '{}'", root.name())))
     }
 
-    /// Elements and attributes that reading did not ask for, as paths with their lines.
+    /// Elements and attributes that reading did not ask for, as paths with their lines; the first hundred.
     #[must_use]
     pub fn unknown(&self) -> Vec<Unknown> {
         let mut found = Vec::new();
         let mut id = 0;
-        while let Some(entry) = self.nodes.get(id as usize) {
+        while let Some(entry) = self.nodes.get(id as usize).filter(|_| found.len() < MAX_UNKNOWN) {
             let node = Node { document: self, id };
             let is_element = matches!(entry.content, Content::Element(_));
             if is_element && id != 0 && !entry.used.get() {
@@ -186,7 +189,7 @@ impl<'d> Node<'d> {
         self.resolve(names::split(self.name()).0)
     }
 
-    fn resolve(self, prefix: &str) -> Option<&'d str> {
+    pub(crate) fn resolve(self, prefix: &str) -> Option<&'d str> {
         let mut at = Some(self);
         while let Some(node) = at {
             for attr in node.attrs_raw() {

@@ -18,6 +18,8 @@ pub const MAX_DOCUMENT: usize = 16 << 20;
 pub const MAX_DEPTH: usize = 256;
 /// How many elements, texts and attributes a document may have.
 pub const MAX_NODES: usize = 1_000_000;
+/// How many attributes an element may have: each is compared with those before it.
+const MAX_ATTRIBUTES: usize = 256;
 /// The longest attribute value, as libxml2 has it.
 const MAX_VALUE: usize = 10_000_000;
 
@@ -246,8 +248,8 @@ impl<'a> Builder<'a> {
             if attrs.iter().skip(first).any(|it| it.name == name) {
                 return fail(at, format!("attribute '{name}' is given twice"));
             }
-            if attrs.len() - first > 4096 {
-                return fail(at, "too many attributes");
+            if attrs.len() - first >= MAX_ATTRIBUTES {
+                return fail(at, format!("more than {MAX_ATTRIBUTES} attributes"));
             }
             attrs.push(AttrEntry { name, value, used: Cell::new(false) });
             rest = &body[end + 1..];

@@ -53,14 +53,35 @@ impl RawElement {
         }
     }
 
-    /// Brings along the declaration of the element's own prefix where it stands on an element outside.
+    /// Brings along the declarations of prefixes that stand on an element outside.
     fn declare_prefixes(&mut self, node: Node<'_>) {
-        let (prefix, _) = names::split(&self.name);
-        let declared = self.attrs.iter().any(|(name, _)| names::declared_prefix(name) == Some(prefix));
-        if let (false, Some(uri)) = (declared, node.namespace()) {
-            let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
-            self.attrs.insert(0, (name, uri.to_owned()));
+        let mut used = Vec::new();
+        self.undeclared(&mut Vec::new(), &mut used);
+        for prefix in used {
+            if let Some(uri) = node.resolve(&prefix) {
+                let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
+                self.attrs.insert(0, (name, uri.to_owned()));
+            }
         }
+    }
+
+    /// Prefixes used in here without a declaration in here.
+    fn undeclared(&self, declared: &mut Vec<String>, used: &mut Vec<String>) {
+        let outside = declared.len();
+        declared.extend(self.attrs.iter().filter_map(|(name, _)| names::declared_prefix(name)).map(str::to_owned));
+        let attrs = self.attrs.iter().map(|(name, _)| name).filter(|name| !names::is_declaration(name));
+        let own = std::iter::once(names::split(&self.name).0);
+        for prefix in own.chain(attrs.map(|it| names::split(it).0).filter(|it| !it.is_empty())) {
+            if prefix != "xml" && !declared.iter().chain(&*used).any(|it| it == prefix) {
+                used.push(prefix.to_owned());
+            }
+        }
+        for part in &self.parts {
+            if let RawPart::Element(element) = part {
+                element.undeclared(declared, used);
+            }
+        }
+        declared.truncate(outside);
     }
 
     /// The namespace declared on the element itself.
@@ -131,6 +152,8 @@ fn escape(out: &mut String, text: &str, in_attr: bool) {
             '"' if in_attr => out.push_str("&quot;"),
             '\n' if in_attr => out.push_str("&#10;"),
             '\t' if in_attr => out.push_str("&#9;"),
+            // libxml2 keeps other letters in texts, but not in attributes.
+            c if in_attr && !c.is_ascii() => out.push_str(&format!("&#x{:X};", u32::from(c))),
             _ => out.push(c),
         }
     }
@@ -162,18 +185,32 @@ impl Xml for RawElement {
     }
 }
 
-/// The content of an element whose children are all kept, such as `<metadata>`.
+/// The content of an element whose children are all kept, such as `<metadata>`: each is in a namespace of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RawContent {
     /// The child elements in order.
     pub elements: Vec<RawElement>,
 }
 
+impl RawContent {
+    /// The element of a namespace.
+    #[must_use]
+    pub fn in_namespace(&self, uri: &str) -> Option<&RawElement> {
+        self.elements.iter().find(|it| it.namespace() == Some(uri))
+    }
+}
+
 impl Xml for RawContent {
+    /// Keeps the first element of each namespace; one in no namespace belongs to nobody and is left out.
     fn read(node: Node<'_>) -> Result<Self> {
-        let elements = node.elements().map(RawElement::take).collect();
         node.keep_all();
-        Ok(Self { elements })
+        let mut content = Self::default();
+        for element in node.elements() {
+            if element.namespace().is_some_and(|uri| content.in_namespace(uri).is_none()) {
+                content.elements.push(RawElement::take(element));
+            }
+        }
+        Ok(content)
     }
 
     fn write_attrs(&self, _: &mut Writer) {}

@@ -15,13 +15,16 @@ pub use number::{Hex, HexWidth};
 pub use size::{ByteSize, ScaledValue, Size, Unit};
 pub use switch::{OnOff, YesNo};
 
-use crate::error::{ErrorKind, Fault};
+use crate::error::Fault;
 use crate::writer::Escaped;
 
 /// A type whose values are written as one text. Everything that is a `Value` is also an element with that text.
 pub trait Value: Sized {
     /// The allowed texts, where there is a list of them.
     const VALUES: &'static [&'static str] = &[];
+
+    /// Whether an optional element of this type that is empty counts as absent, as it does for libvirt's strings.
+    const EMPTY_IS_ABSENT: bool = false;
 
     /// Reads a value.
     ///
@@ -34,6 +37,8 @@ pub trait Value: Sized {
 }
 
 impl Value for String {
+    const EMPTY_IS_ABSENT: bool = true;
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         Ok(text.to_owned())
     }
@@ -70,19 +75,15 @@ decimal! {
 }
 
 impl Value for uuid::Uuid {
-    /// 32 hex digits; blanks and hyphens between pairs are read over, as the reference does.
+    const EMPTY_IS_ABSENT: bool = true;
+
+    /// 32 hex digits; blanks and hyphens between them are read over, as the reference does.
     fn from_text(text: &str) -> Result<Self, Fault> {
-        let malformed = || {
-            Fault::Other(
-                ErrorKind::Internal,
-                format!("malformed UUID \"{}\"", text.chars().take(60).collect::<String>()),
-            )
-        };
         let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ' | '\t' | '\n' | '\r')).collect();
         if digits.len() != 32 {
-            return Err(malformed());
+            return Err(Fault::NotA("a UUID"));
         }
-        Self::try_parse(&digits).map_err(|_| malformed())
+        Self::try_parse(&digits).map_err(|_| Fault::NotA("a UUID"))
     }
 
     fn put(&self, out: &mut Escaped<'_>) {

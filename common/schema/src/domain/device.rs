@@ -101,6 +101,75 @@ pub struct Devices {
     pub pstores: Vec<RawElement>,
 }
 
+/// A device with a place on a bus and a name in QEMU.
+pub trait Placed {
+    /// The element's name.
+    fn tag(&self) -> &'static str;
+    /// The name in QEMU.
+    fn alias(&self) -> &Option<Alias>;
+    /// The same, to be set.
+    fn alias_mut(&mut self) -> &mut Option<Alias>;
+    /// The place on a bus.
+    fn address(&self) -> &Option<Address>;
+    /// The same, to be set.
+    fn address_mut(&mut self) -> &mut Option<Address>;
+}
+
+macro_rules! placed {
+    ($($kind:ident $list:ident $tag:literal,)*) => {
+        $(impl Placed for $kind {
+            fn tag(&self) -> &'static str {
+                $tag
+            }
+            fn alias(&self) -> &Option<Alias> {
+                &self.info.alias
+            }
+            fn alias_mut(&mut self) -> &mut Option<Alias> {
+                &mut self.info.alias
+            }
+            fn address(&self) -> &Option<Address> {
+                &self.info.address
+            }
+            fn address_mut(&mut self) -> &mut Option<Address> {
+                &mut self.info.address
+            }
+        })*
+
+        impl Devices {
+            /// All devices that have a place, in the order they are written.
+            #[must_use]
+            pub fn placed(&self) -> Vec<&dyn Placed> {
+                let mut all: Vec<&dyn Placed> = Vec::new();
+                $(all.extend(self.$list.iter().map(|it| it as &dyn Placed));)*
+                all
+            }
+
+            /// The same, to be changed.
+            #[must_use]
+            pub fn placed_mut(&mut self) -> Vec<&mut dyn Placed> {
+                let mut all: Vec<&mut dyn Placed> = Vec::new();
+                $(all.extend(self.$list.iter_mut().map(|it| it as &mut dyn Placed));)*
+                all
+            }
+        }
+    };
+}
+placed! {
+    Disk disks "disk",
+    Controller controllers "controller",
+    Interface interfaces "interface",
+    Serial serials "serial",
+    Parallel parallels "parallel",
+    Console consoles "console",
+    Channel channels "channel",
+    Input inputs "input",
+    Sound sounds "sound",
+    Video videos "video",
+    Watchdog watchdogs "watchdog",
+    Memballoon memballoons "memballoon",
+    Rng rngs "rng",
+}
+
 /// A kind of device: what it is called in a document.
 pub trait Device: Xml {
     /// The element's name.

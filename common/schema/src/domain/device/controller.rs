@@ -36,6 +36,13 @@ pub struct Controller {
     /// Of PCI roots.
     #[xml(child)]
     pub pcihole64: Option<Size>,
+    #[xml(flatten)]
+    pub info: ControllerInfo,
+}
+
+/// What every device has last, with the first port of a USB companion between.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct ControllerInfo {
     #[xml(child, when = Alias::is_shown)]
     pub alias: Option<Alias>,
     /// `<master startport='0'/>`: the first port of a USB companion.
@@ -63,10 +70,7 @@ impl Controller {
             target: None,
             driver: None,
             pcihole64: None,
-            alias: None,
-            master_startport: None,
-            acpi_index: None,
-            address: None,
+            info: ControllerInfo::default(),
         }
     }
 
@@ -83,7 +87,7 @@ impl Controller {
         if is_root && self.index.is_some_and(|it| it != 0) {
             return Err(node.error(ErrorKind::BadValue, "pci-root and pcie-root controllers have index 0"));
         }
-        if is_root && self.address.is_some() {
+        if is_root && self.info.address.is_some() {
             return Err(node.error(ErrorKind::Unsupported, "pci-root and pcie-root controllers have no address"));
         }
         Ok(())

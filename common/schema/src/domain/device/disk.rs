@@ -17,7 +17,7 @@ pub use source::{
 };
 pub use tune::{BlockIo, Geometry, GeometryTranslation, IoTune, ThrottleFilter};
 
-use super::address::{Address, Alias, Boot};
+use super::address::RomInfo;
 
 /// `<disk>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
@@ -75,14 +75,8 @@ pub struct Disk {
     /// Where an older document has the encryption of the image.
     #[xml(child)]
     pub encryption: Option<Encryption>,
-    #[xml(child)]
-    pub boot: Option<Boot>,
-    #[xml(child, when = Alias::is_shown)]
-    pub alias: Option<Alias>,
-    #[xml(attr = "acpi/@index")]
-    pub acpi_index: Option<u32>,
-    #[xml(child)]
-    pub address: Option<Address>,
+    #[xml(flatten)]
+    pub info: RomInfo,
 }
 
 impl Disk {
