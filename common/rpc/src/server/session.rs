@@ -37,8 +37,11 @@ use crate::frame::{Frame, Incoming};
 use crate::keepalive::{self, Asked, Due, Watch};
 use crate::peer::{Client, Identity, SocketKind, Unasked};
 
-/// Bytes in the outbox from which on nothing is added to it that can wait.
-const OUTBOX_FULL: usize = 1024 * 1024;
+/// Bytes in the outbox from which on nothing more is read: the client does not take the replies that it asked for.
+const OUTBOX_FULL: usize = 2 * 1024 * 1024;
+/// Bytes in the outbox from which on streams and events wait. Well below the other limit, so that a client is still
+/// heard (it may want to abort a stream) while streams keep the socket busy.
+const OUTBOX_BUSY: usize = 512 * 1024;
 /// Turns of the loop before other tasks get theirs.
 const TURNS: usize = 16;
 /// How often a client is told that the connection lives while nothing is read from it.
@@ -178,22 +181,22 @@ impl<'a> Session<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let mut turns = 0;
         loop {
-            let was_full = self.is_full();
             let mut moved = self.poll_events(cx);
             moved |= self.poll_calls(cx);
             self.start_waiting(cx);
-            if !was_full {
+            if !self.is_busy() {
                 moved |= self.streams.poll(cx, &mut self.link.outbox);
             }
             // What a frame has opened, or put into a stream, has not been looked at yet.
             moved |= self.take_frames(cx)? && !self.streams.is_empty();
+            let was_busy = self.is_busy();
             if let Poll::Ready(result) = self.link.poll_flush(cx) {
                 result?;
                 if self.closing {
                     return Err(End::Closed);
                 }
             }
-            moved |= was_full && !self.is_full();
+            moved |= was_busy && !self.is_busy();
             if self.may_read() {
                 match self.link.poll_read(cx) {
                     Poll::Ready(Ok(true)) => moved = true,
@@ -212,6 +215,10 @@ impl<'a> Session<'a> {
             }
         }
         self.poll_keepalive(cx)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.link.outbox.len() >= OUTBOX_BUSY
     }
 
     fn is_full(&self) -> bool {
@@ -242,7 +249,7 @@ impl<'a> Session<'a> {
     /// Moves events to the outbox. They stay in their own bounded queue while it is full.
     fn poll_events(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while !self.is_full() {
+        while !self.is_busy() {
             let Poll::Ready(Some(event)) = self.events.poll_recv(cx) else { break };
             self.push_event(event);
             moved = true;
