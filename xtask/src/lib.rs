@@ -11,6 +11,7 @@ pub mod client;
 pub mod command;
 pub mod console;
 pub mod demo;
+pub mod fuzz;
 pub mod guest;
 pub mod ledgers;
 pub mod processes;

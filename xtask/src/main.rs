@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::build::{self, Profile};
 use xtask::setup::{self, Need};
 use xtask::stack::{self, Stack};
-use xtask::{bench, demo, guest, ledgers, test, tidy};
+use xtask::{bench, demo, fuzz, guest, ledgers, test, tidy};
 
 /// The project's own tools.
 #[derive(Parser, Debug)]
@@ -48,6 +48,14 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
+    /// Run the fuzz targets.
+    Fuzz {
+        /// Only this target.
+        target: Option<String>,
+        /// How long each one runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Start the stack below DIR and leave it running; source DIR/env to use it.
     Up {
         #[arg(long, value_name = "DIR")]
@@ -81,6 +89,7 @@ fn act(command: Command) -> Result<()> {
         }
         Command::Test { args } => test::run_all(&args),
         Command::Bench { against, only } => bench::run(&bench::Options { against, only }),
+        Command::Fuzz { target, seconds } => fuzz::run_targets(target.as_deref(), seconds),
         Command::Tidy => tidy::check(),
         Command::Coverage => ledgers::write(),
         Command::Up { root, release } => up(&root, if release { Profile::Release } else { Profile::Debug }),

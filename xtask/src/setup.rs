@@ -45,6 +45,7 @@ const PACKAGES: &[Package] = &[
     package("systemd", Need::Demo),
     package("xz-utils", Need::Demo),
     package("zstd", Need::Demo),
+    package("g++", Need::Everything),
     package("iproute2", Need::Everything),
     package("libsys-virt-perl", Need::Everything),
     newer("libvirt-daemon", Need::Everything),

@@ -1,0 +1,94 @@
+//! The fuzz targets with random input for a moment each: a build without a fuzzer finds the coarse faults, too.
+//! `cargo xtask fuzz` runs the same targets under libFuzzer.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use virtbus_proto::testing::{Source, shapes};
+
+mod targets;
+
+const SPAN: Duration = Duration::from_secs(2);
+
+/// Runs a target on variations of the seeds.
+fn check(target: fn(&[u8]), seeds: &[Vec<u8>]) {
+    let mut source = Source::new(7);
+    let end = Instant::now() + SPAN;
+    while Instant::now() < end {
+        for _ in 0..100 {
+            let mut bytes = seeds[below(&mut source, seeds.len())].clone();
+            for _ in 0..below(&mut source, 8) {
+                mutate(&mut bytes, seeds, &mut source);
+            }
+            target(&bytes);
+        }
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], source: &mut Source) {
+    let at = below(source, bytes.len() + 1);
+    match source.below(5) {
+        0 => bytes.truncate(at),
+        1 => bytes.insert(at, source.word().to_be_bytes()[0]),
+        2 => {
+            let other = &seeds[below(source, seeds.len())];
+            let from = below(source, other.len() + 1);
+            bytes.splice(at..at, other[from..].iter().copied().take(64));
+        }
+        3 if at < bytes.len() => bytes[at] ^= 1 << source.below(8),
+        _ if at < bytes.len() => drop(bytes.drain(at..(at + below(source, 16)).min(bytes.len()))),
+        _ => bytes.extend(source.word().to_be_bytes()),
+    }
+}
+
+fn below(source: &mut Source, bound: usize) -> usize {
+    usize::try_from(source.below(bound as u64)).unwrap()
+}
+
+#[test]
+fn frames() {
+    let frame =
+        [0, 0, 0, 32, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut with_fds = frame;
+    with_fds[19] = 4;
+    let two = [&[7][..], &frame, &frame].concat();
+    check(targets::frame, &[two, [&[1][..], &with_fds].concat(), [&[255][..], &[0xff; 40]].concat()]);
+}
+
+#[test]
+fn rows() {
+    let mut source = Source::new(1);
+    let mut seeds = Vec::new();
+    for (number, row) in (0u16..).zip(shapes()) {
+        for (direction, shape) in [row.arguments, row.reply].iter().enumerate() {
+            if let Ok(payload) = (shape.sample)(&mut source) {
+                let head = [&number.to_be_bytes()[..], &[u8::try_from(direction).unwrap()]].concat();
+                seeds.push([head, payload].concat());
+            }
+        }
+    }
+    check(targets::row, &seeds);
+}
+
+#[test]
+fn documents() {
+    let plain = "<domain type='kvm'><name>a</name><memory unit='MiB'>1</memory><vcpu>1</vcpu><os><type>hvm</type></os>";
+    let disk = "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/a'/>\
+                <target dev='vda' bus='virtio'/><address type='pci' slot='0x03'/></disk>\
+                <interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='b'/></interface>\
+                <graphics type='vnc' autoport='yes'/><serial type='pty'/></devices>";
+    let rest = "<features><acpi/></features><clock offset='utc'/><metadata><x:y xmlns:x='u'>t</x:y></metadata>";
+    let seeds =
+        [format!("{plain}</domain>"), format!("{plain}{disk}</domain>"), format!("{plain}{rest}{disk}</domain>")];
+    check(targets::xml, &seeds.map(String::into_bytes));
+}
+
+#[test]
+fn monitor_lines() {
+    let greeting =
+        r#"{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": "x"}, "capabilities": []}}"#;
+    let event = r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true}}"#;
+    let error = r#"{"id": 3, "error": {"class": "GenericError", "desc": "no"}}"#;
+    let seeds = [greeting, event, error, r#"{"id": 7, "return": {}}"#];
+    check(targets::qmp, &seeds.map(|it| format!("\u{8}{it}\r\n").into_bytes()));
+}
