@@ -3,6 +3,7 @@
 use uuid::Uuid;
 use virtbus_xml::{Document, Error, ErrorKind, FormatOptions, Node, RawContent, Xml, XmlEnum};
 
+mod checks;
 pub mod clock;
 pub mod cpu;
 pub mod device;
@@ -29,10 +30,10 @@ pub use vcpu::{CpuTune, DefaultIoThread, IoThread, Vcpu, VcpuState};
 
 /// A virtual machine, as defined or as running.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Domain::check)]
+#[xml(before = Domain::check_identity, check = Domain::check)]
 pub struct Domain {
     /// The hypervisor, as `kvm` or `qemu`.
-    #[xml(attr = "type")]
+    #[xml(attr = "type", fault = Unsupported)]
     pub kind: DomainKind,
     /// Of a running domain.
     #[xml(attr, live, lenient)]
@@ -40,15 +41,15 @@ pub struct Domain {
     #[xml(child, default)]
     pub name: String,
     /// Absent until one is made up.
-    #[xml(child)]
+    #[xml(child, fault = Internal)]
     pub uuid: Option<Uuid>,
-    #[xml(child)]
+    #[xml(child, fault = Internal)]
     pub genid: Option<GenerationId>,
     #[xml(child)]
     pub title: Option<String>,
     #[xml(child)]
     pub description: Option<String>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub metadata: Option<RawContent>,
     #[xml(child = "maxMemory")]
     pub max_memory: Option<MaxMemory>,
@@ -58,7 +59,7 @@ pub struct Domain {
     /// What the balloon leaves it; absent means all.
     #[xml(child = "currentMemory")]
     pub current_memory: Option<virtbus_xml::Size>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub blkiotune: Option<BlkioTune>,
     #[xml(child)]
     pub memtune: Option<MemoryTune>,
@@ -78,7 +79,7 @@ pub struct Domain {
     pub throttlegroups: Option<ThrottleGroups>,
     #[xml(child, omit_empty)]
     pub cputune: Option<CpuTune>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub numatune: Option<NumaTune>,
     #[xml(child)]
     pub resource: Option<Resource>,
@@ -88,13 +89,13 @@ pub struct Domain {
     pub bootloader: Option<String>,
     #[xml(child)]
     pub bootloader_args: Option<String>,
-    #[xml(child)]
+    #[xml(child, default)]
     pub os: Os,
     #[xml(child)]
     pub idmap: Option<IdMap>,
     #[xml(child, omit_empty)]
     pub features: Option<Features>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub cpu: Option<Cpu>,
     #[xml(child, default)]
     pub clock: Clock,
@@ -150,34 +151,6 @@ impl Domain {
     #[must_use]
     pub fn format(&self, options: FormatOptions) -> String {
         virtbus_xml::to_string(self, Self::ROOT, options)
-    }
-
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        if self.name.is_empty() {
-            return Err(node.error(ErrorKind::NoName, "missing name information"));
-        }
-        if self.name.contains('/') {
-            return Err(node.error(ErrorKind::BadValue, format!("name {} contains '/'", self.name)));
-        }
-        if self.title.as_ref().is_some_and(|it| it.contains('\n')) {
-            return Err(node.error(ErrorKind::BadValue, "the title contains a line break"));
-        }
-        if node.children("genid").nth(1).is_some() {
-            return Err(node.error(ErrorKind::BadValue, "<genid> is given twice"));
-        }
-        self.check_memory(node)
-    }
-
-    fn check_memory(&mut self, node: Node<'_>) -> Result<(), Error> {
-        let cells = self.cpu.iter().filter_map(|it| it.numa.as_ref()).flat_map(|it| &it.cells);
-        let in_cells = cells.fold(0_u64, |all, it| all.saturating_add(it.memory.size.kib));
-        if in_cells > 0 {
-            self.memory.size.kib = in_cells;
-        }
-        if self.memory.size.kib == 0 {
-            return Err(node.error(ErrorKind::BadValue, "neither <memory> nor NUMA cells say how much memory"));
-        }
-        Ok(())
     }
 }
 

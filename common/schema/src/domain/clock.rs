@@ -38,20 +38,14 @@ impl Default for Clock {
 impl Clock {
     /// Keeps what belongs to the offset, in the reference's normal form.
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        let seconds = |text: &Option<String>| text.as_deref().and_then(|it| it.trim_start().parse::<i64>().ok());
         match self.offset {
-            ClockOffset::Utc | ClockOffset::Localtime => {
-                let reset = self.adjustment.as_deref() == Some("reset");
-                let kept = seconds(&self.adjustment).map(|it| it.to_string());
-                self.adjustment = if reset { Some("reset".to_owned()) } else { kept };
-                self.basis = None;
-            }
+            ClockOffset::Utc | ClockOffset::Localtime => self.complete_fixed(),
             ClockOffset::Variable => {
-                self.adjustment = Some(seconds(&self.adjustment).unwrap_or(0).to_string());
+                self.adjustment = Some(seconds(self.adjustment.as_deref()).unwrap_or(0).to_string());
                 self.basis = self.basis.or(Some(ClockBasis::Utc));
             }
             ClockOffset::Timezone if self.timezone.is_none() => {
-                return Err(node.missing("@timezone").under(ErrorKind::Internal));
+                return Err(node.error(ErrorKind::Internal, "a clock of a time zone needs a timezone"));
             }
             ClockOffset::Absolute if self.start.is_none() => {
                 return Err(node.error(ErrorKind::Internal, "an absolute clock needs a start"));
@@ -66,6 +60,24 @@ impl Clock {
         }
         Ok(())
     }
+
+    /// A fixed offset with an adjustment in seconds is a variable one on that basis.
+    fn complete_fixed(&mut self) {
+        let basis = if self.offset == ClockOffset::Utc { ClockBasis::Utc } else { ClockBasis::Localtime };
+        self.basis = None;
+        if self.adjustment.as_deref() == Some("reset") {
+            return;
+        }
+        self.adjustment = seconds(self.adjustment.as_deref()).map(|it| it.to_string());
+        if self.adjustment.is_some() {
+            self.offset = ClockOffset::Variable;
+            self.basis = Some(basis);
+        }
+    }
+}
+
+fn seconds(text: Option<&str>) -> Option<i64> {
+    text.and_then(|it| it.trim_start().parse().ok())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]

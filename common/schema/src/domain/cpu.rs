@@ -38,9 +38,22 @@ impl Cpu {
         if self.vendor.is_some() && !has_model {
             return Err(node.error(ErrorKind::BadValue, "a CPU vendor needs a CPU model"));
         }
+        if self.mode.is_none() && has_model {
+            self.mode = Some(CpuMode::Custom);
+        }
         let is_custom = matches!(self.mode, None | Some(CpuMode::Custom));
         if !self.features.is_empty() && !has_model && is_custom {
             return Err(node.error(ErrorKind::BadValue, "a list of CPU features needs a CPU model"));
+        }
+        match self.mode {
+            Some(CpuMode::Custom) => {
+                self.matching = self.matching.or(Some(CpuMatch::Exact));
+                if let Some(model) = &mut self.model {
+                    model.fallback = model.fallback.or(Some(CpuFallback::Allow));
+                }
+            }
+            Some(CpuMode::HostPassthrough | CpuMode::Maximum) => (self.model, self.vendor) = (None, None),
+            None | Some(CpuMode::HostModel) => {}
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `<devices>`: one list per kind, in the order they are written. The registry at the end is the one list of device kinds.
 
-use virtbus_xml::{RawElement, Xml};
+use virtbus_xml::{Error, ErrorKind, Node, RawElement, Xml};
 
 pub mod address;
 pub mod audio;
@@ -11,6 +11,7 @@ pub mod graphics;
 pub mod input;
 pub mod interface;
 pub mod memballoon;
+pub mod memory;
 pub mod rng;
 pub mod sound;
 pub mod video;
@@ -25,6 +26,7 @@ pub use graphics::Graphics;
 pub use input::Input;
 pub use interface::Interface;
 pub use memballoon::Memballoon;
+pub use memory::MemoryDevice;
 pub use rng::Rng;
 pub use sound::Sound;
 pub use video::Video;
@@ -90,7 +92,7 @@ pub struct Devices {
     #[xml(children = "shmem")]
     pub shmems: Vec<RawElement>,
     #[xml(children = "memory")]
-    pub memories: Vec<RawElement>,
+    pub memories: Vec<MemoryDevice>,
     #[xml(children = "iommu")]
     pub iommus: Vec<RawElement>,
     #[xml(children = "vsock")]
@@ -99,6 +101,29 @@ pub struct Devices {
     pub cryptos: Vec<RawElement>,
     #[xml(children = "pstore")]
     pub pstores: Vec<RawElement>,
+}
+
+impl Devices {
+    /// Two devices cannot have one name.
+    pub(super) fn check_aliases(&self, node: Node<'_>) -> Result<(), Error> {
+        let mut seen = std::collections::BTreeSet::new();
+        for device in self.placed() {
+            // The first console may be the first serial port under another name.
+            let Some(alias) = device.alias().as_ref().filter(|it| it.is_users() && device.tag() != "console") else {
+                continue;
+            };
+            if !seen.insert(&alias.name) {
+                return Err(node.error(ErrorKind::Unsupported, format!("two devices have the alias {}", alias.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// How much memory the memory devices bring, in KiB.
+    pub(super) fn plugged_memory_kib(&self) -> u64 {
+        let sizes = self.memories.iter().map(|it| it.size().kib);
+        sizes.fold(0, u64::saturating_add)
+    }
 }
 
 /// A device with a place on a bus and a name in QEMU.
@@ -168,6 +193,7 @@ placed! {
     Watchdog watchdogs "watchdog",
     Memballoon memballoons "memballoon",
     Rng rngs "rng",
+    MemoryDevice memories "memory",
 }
 
 /// A kind of device: what it is called in a document.
@@ -196,6 +222,7 @@ macro_rules! for_each_device {
             Watchdog watchdog "watchdog" watchdogs,
             Memballoon memballoon "memballoon" memballoons,
             Rng rng "rng" rngs,
+            MemoryDevice memory "memory" memories,
         }
     };
 }

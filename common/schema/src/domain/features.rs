@@ -59,7 +59,7 @@ pub struct Features {
     pub sbbc: Option<Workaround>,
     #[xml(attr = "ibs/@value", fault = Unsupported)]
     pub ibs: Option<IndirectBranch>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub tcg: Option<TcgFeatures>,
     #[xml(attr = "async-teardown/@enabled")]
     pub async_teardown: Option<YesNo>,
@@ -93,6 +93,7 @@ pub struct Apic {
 
 /// `<kvm>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(open)]
 pub struct KvmFeatures {
     #[xml(child)]
     pub hidden: Option<RequiredState>,
@@ -136,6 +137,7 @@ impl DirtyRing {
 
 /// `<xen>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(open)]
 pub struct XenFeatures {
     #[xml(child)]
     pub e820_host: Option<RequiredState>,

@@ -12,7 +12,7 @@ pub struct Os {
     #[xml(attr, fault = BadValue)]
     pub firmware: Option<FirmwareKind>,
     /// Architecture, machine and kind of guest.
-    #[xml(child = "type")]
+    #[xml(child = "type", default)]
     pub kind: OsType,
     /// Features the chosen firmware must or must not have.
     #[xml(children = "firmware/feature")]
@@ -75,9 +75,9 @@ pub struct Os {
 }
 
 impl Os {
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        if self.kind.value.is_empty() {
-            return Err(node.missing("type"));
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        if self.smbios == Some(SmbiosMode::None) {
+            self.smbios = None;
         }
         // An option block that says nothing is not written back.
         if self.bios.as_ref().is_some_and(|it| it.useserial.is_none() && it.reboot_timeout.is_none()) {
@@ -279,7 +279,7 @@ impl BiosOptions {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match self.reboot_timeout {
             Some(timeout) if !(-1..=65535).contains(&timeout) => {
-                Err(node.error(ErrorKind::BadValue, format!("rebootTimeout {timeout} is not in -1 to 65535")))
+                Err(node.error(ErrorKind::Unsupported, format!("rebootTimeout {timeout} is not in -1 to 65535")))
             }
             _ => Ok(()),
         }
@@ -288,6 +288,7 @@ impl BiosOptions {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
 pub enum SmbiosMode {
+    None,
     Emulate,
     Host,
     Sysinfo,

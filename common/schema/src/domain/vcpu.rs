@@ -16,7 +16,7 @@ pub struct Vcpu {
     #[xml(attr)]
     pub current: Option<u32>,
     /// How many there can be.
-    #[xml(text, default = 1)]
+    #[xml(text)]
     pub count: u32,
 }
 
@@ -30,13 +30,13 @@ impl Vcpu {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match self.current {
             Some(current) if current > self.count => {
-                Err(node.error(ErrorKind::Internal, format!("{current} current vCPUs of at most {}", self.count)))
+                Err(node.error(ErrorKind::Unsupported, format!("{current} current vCPUs of at most {}", self.count)))
             }
             Some(current) if current == self.count => {
                 self.current = None;
                 Ok(())
             }
-            _ if self.count == 0 => Err(node.error(ErrorKind::BadValue, "a guest needs at least one vCPU")),
+            _ if self.count == 0 => Err(node.error(ErrorKind::Internal, "a guest needs at least one vCPU")),
             _ => Ok(()),
         }
     }
