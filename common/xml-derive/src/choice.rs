@@ -97,7 +97,15 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
     let describes = variants.iter().map(|it| &it.describe);
     let absent = (!variants.iter().any(|it| it.is_default)).then(|| {
         let missing = format!("@{tag}");
-        quote!(None => Err(__node.missing(#missing)),)
+        // Where a bad value has a code of its own, so has a missing one.
+        if fault == "BadValue" {
+            quote!(None => Err(__node.missing(#missing)),)
+        } else {
+            quote!(None => Err(::virtbus_xml::Error {
+                kind: ::virtbus_xml::ErrorKind::#fault,
+                ..__node.missing(#missing)
+            }),)
+        }
     });
     let name = &input.ident;
     Ok(quote! {

@@ -1,6 +1,6 @@
 //! `<sysinfo>`: what SMBIOS and fw_cfg tell the guest.
 
-use virtbus_xml::Xml;
+use virtbus_xml::{Error, ErrorKind, Node, Value, Xml};
 
 /// `<sysinfo type='smbios'>` or `type='fwcfg'`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
@@ -15,21 +15,46 @@ pub enum Sysinfo {
 
 /// SMBIOS tables.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Smbios::check)]
 pub struct Smbios {
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub bios: Option<SmbiosTable>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub system: Option<SmbiosTable>,
     #[xml(children = "baseBoard")]
     pub base_boards: Vec<SmbiosTable>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub chassis: Option<SmbiosTable>,
     #[xml(children = "processor")]
     pub processors: Vec<SmbiosTable>,
     #[xml(children = "memory_device")]
     pub memory_devices: Vec<SmbiosTable>,
-    #[xml(child = "oemStrings")]
+    #[xml(child = "oemStrings", omit_empty)]
     pub oem_strings: Option<OemStrings>,
+}
+
+impl Smbios {
+    /// The names each table has, in the order they are written; others are left out.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let tables = [
+            (&mut self.bios, &["vendor", "version", "date", "release"][..]),
+            (&mut self.system, &["manufacturer", "product", "version", "serial", "uuid", "sku", "family"][..]),
+            (&mut self.chassis, &["manufacturer", "version", "serial", "asset", "sku"][..]),
+        ];
+        for (table, names) in tables {
+            if let Some(table) = table {
+                table.keep_only(names);
+            }
+        }
+        for board in &mut self.base_boards {
+            board.keep_only(&["manufacturer", "product", "version", "serial", "asset", "location"]);
+        }
+        let uuid = self.system.as_ref().and_then(|it| it.entry("uuid"));
+        if uuid.is_some_and(|it| uuid::Uuid::from_text(it).is_err()) {
+            return Err(node.error(ErrorKind::Conflict, "the UUID of the system is malformed"));
+        }
+        Ok(())
+    }
 }
 
 /// One table: named strings.
@@ -44,6 +69,13 @@ impl SmbiosTable {
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<&str> {
         self.entries.iter().find(|it| it.name == name).map(|it| it.value.as_str())
+    }
+
+    fn keep_only(&mut self, names: &[&str]) {
+        let rank = |entry: &SmbiosEntry| names.iter().position(|it| *it == entry.name);
+        self.entries.retain(|it| rank(it).is_some() && !it.value.is_empty());
+        self.entries.sort_by_key(rank);
+        self.entries.dedup_by(|later, earlier| later.name == earlier.name);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Character devices: serial and parallel ports, consoles and channels. The back ends they share are in `source`.
 
-use virtbus_xml::{Xml, XmlEnum};
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum};
 
 mod source;
 
@@ -13,6 +13,7 @@ use super::address::Info;
 
 /// `<serial type='pty'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Serial::check)]
 pub struct Serial {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -20,6 +21,12 @@ pub struct Serial {
     pub target: Option<SerialTarget>,
     #[xml(flatten)]
     pub info: Info,
+}
+
+impl Serial {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.chardev.check_path(node)
+    }
 }
 
 /// `<target type='isa-serial' port='0'>`.
@@ -60,6 +67,7 @@ pub enum SerialModel {
 
 /// `<parallel type='dev'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Parallel::check)]
 pub struct Parallel {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -67,6 +75,12 @@ pub struct Parallel {
     pub target: Option<ParallelTarget>,
     #[xml(flatten)]
     pub info: Info,
+}
+
+impl Parallel {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.chardev.check_path(node)
+    }
 }
 
 /// `<target port='0'/>`.
@@ -78,6 +92,7 @@ pub struct ParallelTarget {
 
 /// `<console type='pty'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Console::check)]
 pub struct Console {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -85,6 +100,12 @@ pub struct Console {
     pub target: Option<ConsoleTarget>,
     #[xml(flatten)]
     pub info: Info,
+}
+
+impl Console {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.chardev.check_path(node)
+    }
 }
 
 /// `<target type='virtio' port='0'/>`.
@@ -110,6 +131,7 @@ pub enum ConsoleTargetKind {
 
 /// `<channel type='unix'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Channel::check)]
 pub struct Channel {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -117,6 +139,20 @@ pub struct Channel {
     pub target: ChannelTarget,
     #[xml(flatten)]
     pub info: Info,
+}
+
+impl Channel {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match &self.target {
+            ChannelTarget::Guestfwd { address: None, .. } => {
+                Err(node.error(ErrorKind::BadValue, "a guestfwd channel needs a target address"))
+            }
+            ChannelTarget::Guestfwd { port: None, .. } => {
+                Err(node.error(ErrorKind::BadValue, "a guestfwd channel needs a target port"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `<target>` of a channel.

@@ -52,7 +52,7 @@ pub struct Disk {
     pub geometry: Option<Geometry>,
     #[xml(child)]
     pub blockio: Option<BlockIo>,
-    #[xml(child)]
+    #[xml(child, default)]
     pub target: DiskTarget,
     #[xml(child)]
     pub iotune: Option<IoTune>,
@@ -96,12 +96,45 @@ impl Disk {
             self.kind = DiskKind::File;
             self.source = None;
         }
-        if self.target.dev.is_empty() {
+        if node.child("target").and_then(|it| it.attr("dev")).is_none() {
             let named = self.source.as_ref().and_then(DiskSource::name_to_show).unwrap_or_default();
             return Err(node.error(ErrorKind::NoTarget, format!("the disk has no target name (source {named})")));
         }
+        if self.info.address.is_none() && self.target.index().is_none() {
+            let message = format!("\"{}\" is not the name of a disk, and there is no address", self.target.dev);
+            return Err(node.error(ErrorKind::BadValue, message));
+        }
+        self.check_source(node)?;
         // What cannot be written to is read-only without saying so.
         self.readonly |= self.device == DiskDevice::Cdrom;
+        Ok(())
+    }
+}
+
+impl Disk {
+    fn check_source(&self, node: Node<'_>) -> Result<(), Error> {
+        if self.device == DiskDevice::Lun
+            && !matches!(self.kind, DiskKind::Block | DiskKind::Network | DiskKind::Volume)
+        {
+            return Err(node.error(ErrorKind::Unsupported, "a LUN needs a block device as source"));
+        }
+        let Some(source) = &self.source else { return Ok(()) };
+        if self.kind == DiskKind::Network && source.protocol.is_none() {
+            return Err(node.missing("source/@protocol"));
+        }
+        if let Some(host) =
+            source.hosts.iter().find(|it| it.name.is_none() && it.transport != Some(HostTransport::Unix))
+        {
+            let transport = host.transport.map_or("tcp", HostTransport::as_str);
+            return Err(node.error(ErrorKind::BadValue, format!("a host of transport {transport} needs a name")));
+        }
+        if self.kind == DiskKind::Volume && source.pool.is_none() != source.volume.is_none() {
+            return Err(node.error(ErrorKind::BadValue, "pool and volume of the source go together"));
+        }
+        let policy = source.startup_policy;
+        if policy == Some(StartupPolicy::Requisite) && !self.is_removable() {
+            return Err(node.error(ErrorKind::BadValue, "startupPolicy 'requisite' is for cdrom and floppy drives"));
+        }
         Ok(())
     }
 }
@@ -164,6 +197,21 @@ pub struct DiskTarget {
     pub removable: Option<OnOff>,
     #[xml(attr)]
     pub rotation_rate: Option<u32>,
+}
+
+impl DiskTarget {
+    /// The number a name stands for within its bus: `vda` is 0, `sdaa` is 26. A partition number is read over.
+    #[must_use]
+    pub fn index(&self) -> Option<u32> {
+        let letters = ["fd", "hd", "vd", "sd", "xvd", "ubd"].iter().find_map(|it| self.dev.strip_prefix(it))?;
+        let letters = letters.trim_end_matches(|it: char| it.is_ascii_digit());
+        if letters.is_empty() || !letters.bytes().all(|it| it.is_ascii_lowercase()) {
+            return None;
+        }
+        let count =
+            letters.bytes().try_fold(0_u32, |all, it| all.checked_mul(26)?.checked_add(u32::from(it - b'a') + 1))?;
+        Some(count - 1)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]

@@ -102,6 +102,43 @@ impl Interface {
         if needs_source && self.source.is_none() {
             return Err(node.missing("source"));
         }
+        self.check_source(node)?;
+        self.check_addresses(node)
+    }
+
+    fn check_source(&self, node: Node<'_>) -> Result<(), Error> {
+        let source = self.source.as_ref();
+        let one_of = |mode: Option<&String>, allowed: &'static [&'static str]| match mode {
+            Some(mode) if !allowed.contains(&mode.as_str()) => {
+                let at = node.child("source").unwrap_or(node);
+                Err(at.fault(mode, virtbus_xml::Fault::NotOneOf(allowed)))
+            }
+            _ => Ok(()),
+        };
+        let mode = source.and_then(|it| it.mode.as_ref());
+        match self.kind {
+            InterfaceKind::Direct => one_of(mode, &["vepa", "private", "bridge", "passthrough"]),
+            InterfaceKind::VhostUser if source.is_some() => {
+                one_of(mode, &["server", "client"])?;
+                let is_socket = source.is_some_and(|it| it.path.is_some() || it.dev.is_some());
+                if is_socket { Ok(()) } else { Err(node.missing("source/@path")) }
+            }
+            InterfaceKind::Hostdev if source.is_none_or(|it| it.device.is_none()) => {
+                Err(node.error(ErrorKind::Unsupported, "the host device has no address"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_addresses(&self, node: Node<'_>) -> Result<(), Error> {
+        for ip in &self.ips {
+            let limit = if ip.address.contains(':') { 128 } else { 32 };
+            if let Some(prefix) = ip.prefix.filter(|it| *it > limit) {
+                return Err(
+                    node.error(ErrorKind::BadValue, format!("prefix {prefix} of an IP address is beyond {limit}"))
+                );
+            }
+        }
         Ok(())
     }
 }

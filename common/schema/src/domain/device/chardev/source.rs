@@ -1,6 +1,6 @@
 //! The back ends of character devices, shared by ports, consoles, channels, redirected and other devices.
 
-use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, FormatOptions, Node, OnOff, Xml, XmlEnum, YesNo};
 
 use crate::domain::security::SourceSecLabel;
 
@@ -9,25 +9,25 @@ use crate::domain::security::SourceSecLabel;
 #[xml(tag = "type", fault = Unsupported)]
 pub enum Chardev {
     Null {
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Vc {
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Pty {
         /// The terminal QEMU opened; also `tty=` in old documents.
         #[xml(child, live)]
         source: Option<CharSource>,
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Dev(PathChardev),
     File(PathChardev),
     Pipe(PathChardev),
     Stdio {
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Udp(SocketChardev),
@@ -36,17 +36,17 @@ pub enum Chardev {
         /// Absent for a channel until a path is chosen.
         #[xml(child)]
         source: Option<CharSource>,
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Spicevmc {
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Spiceport {
         #[xml(attr = "source/@channel")]
         channel: Option<String>,
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Nmdm {
@@ -58,15 +58,33 @@ pub enum Chardev {
     QemuVdagent {
         #[xml(child)]
         source: Option<Vdagent>,
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
     Dbus {
         #[xml(attr = "source/@channel")]
         channel: Option<String>,
-        #[xml(child)]
+        #[xml(child, when = CharLog::is_shown)]
         log: Option<CharLog>,
     },
+}
+
+impl Chardev {
+    /// The path of a socket, which only channels may leave to the daemon.
+    #[must_use]
+    pub fn lacks_path(&self) -> bool {
+        match self {
+            Self::Unix { source, .. } => source.as_ref().is_none_or(|it| it.path.is_none()),
+            _ => false,
+        }
+    }
+
+    pub(super) fn check_path(&self, node: Node<'_>) -> Result<(), Error> {
+        if self.lacks_path() {
+            return Err(node.error(ErrorKind::Internal, "the character device has no source path"));
+        }
+        Ok(())
+    }
 }
 
 /// A back end that is one path.
@@ -75,7 +93,7 @@ pub enum Chardev {
 pub struct PathChardev {
     #[xml(child)]
     pub source: Option<CharSource>,
-    #[xml(child)]
+    #[xml(child, when = CharLog::is_shown)]
     pub log: Option<CharLog>,
 }
 
@@ -97,13 +115,22 @@ pub struct SocketChardev {
     pub sources: Vec<CharSource>,
     #[xml(attr = "protocol/@type")]
     pub protocol: Option<ProtocolKind>,
-    #[xml(child)]
+    #[xml(child, when = CharLog::is_shown)]
     pub log: Option<CharLog>,
 }
 
 impl SocketChardev {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         let is_udp = node.attr("type").is_some_and(|it| it.value() == "udp");
+        if is_udp {
+            self.protocol = None;
+        } else {
+            self.sources.truncate(1);
+            self.protocol = self.protocol.or(Some(ProtocolKind::Raw));
+        }
+        for source in &mut self.sources {
+            source.mode = source.mode.or(Some(CharSourceMode::Connect));
+        }
         let connect = |it: &&CharSource| it.mode != Some(CharSourceMode::Bind);
         let complete = if is_udp {
             self.sources.iter().find(connect).is_some_and(|it| it.service.is_some())
@@ -164,10 +191,17 @@ impl Reconnect {
 /// `<log file='/path' append='on'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct CharLog {
+    /// Without one there is no log.
     #[xml(attr)]
-    pub file: String,
+    pub file: Option<String>,
     #[xml(attr)]
     pub append: Option<OnOff>,
+}
+
+impl CharLog {
+    fn is_shown(log: &Option<Self>, _: &FormatOptions) -> bool {
+        log.as_ref().is_some_and(|it| it.file.is_some())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]

@@ -204,7 +204,7 @@ pub enum StartupPolicy {
 pub struct Host {
     #[xml(attr)]
     pub name: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, fault = Argument)]
     pub port: Option<u16>,
     #[xml(attr)]
     pub transport: Option<HostTransport>,

@@ -143,6 +143,7 @@ pub struct FilterParameter {
 
 /// `<ip address='192.168.0.2' family='ipv4' prefix='24'/>` of the guest.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = GuestIp::check)]
 pub struct GuestIp {
     #[xml(attr)]
     pub address: String,
@@ -152,6 +153,14 @@ pub struct GuestIp {
     pub prefix: Option<u32>,
     #[xml(attr)]
     pub peer: Option<String>,
+}
+
+impl GuestIp {
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        let own = if self.address.contains(':') { IpFamily::Ipv6 } else { IpFamily::Ipv4 };
+        self.family = self.family.or(Some(own));
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
