@@ -10,7 +10,7 @@ use virtbus_api::{
     event::{Graphics, GraphicsAddress},
 };
 use virtbus_proto::{
-    EncodeError, Event, Header, Program, Xdr,
+    EncodeError, Entry, Event, Header, Program, Xdr,
     events::*,
     types::{DomainEventGraphicsAddress, DomainEventGraphicsIdentity},
 };
@@ -45,6 +45,47 @@ impl Frame {
         Some((Header::message(Program::Remote, procedure), payload))
     }
 }
+
+/// The events that [`frames`] and [`monitor_frame`] make.
+pub(crate) const SENT: &[&Entry] = &[
+    DomainEventLifecycle::ENTRY,
+    DomainEventCallbackLifecycle::ENTRY,
+    DomainEventReboot::ENTRY,
+    DomainEventCallbackReboot::ENTRY,
+    DomainEventRtcChange::ENTRY,
+    DomainEventCallbackRtcChange::ENTRY,
+    DomainEventWatchdog::ENTRY,
+    DomainEventCallbackWatchdog::ENTRY,
+    DomainEventIoError::ENTRY,
+    DomainEventCallbackIoError::ENTRY,
+    DomainEventIoErrorReason::ENTRY,
+    DomainEventCallbackIoErrorReason::ENTRY,
+    DomainEventGraphics::ENTRY,
+    DomainEventCallbackGraphics::ENTRY,
+    DomainEventControlError::ENTRY,
+    DomainEventCallbackControlError::ENTRY,
+    DomainEventDiskChange::ENTRY,
+    DomainEventCallbackDiskChange::ENTRY,
+    DomainEventTrayChange::ENTRY,
+    DomainEventCallbackTrayChange::ENTRY,
+    DomainEventPmwakeup::ENTRY,
+    DomainEventCallbackPmwakeup::ENTRY,
+    DomainEventPmsuspend::ENTRY,
+    DomainEventCallbackPmsuspend::ENTRY,
+    DomainEventPmsuspendDisk::ENTRY,
+    DomainEventCallbackPmsuspendDisk::ENTRY,
+    DomainEventBalloonChange::ENTRY,
+    DomainEventCallbackBalloonChange::ENTRY,
+    DomainEventDeviceRemoved::ENTRY,
+    DomainEventCallbackDeviceRemoved::ENTRY,
+    DomainEventCallbackDeviceAdded::ENTRY,
+    DomainEventCallbackDeviceRemovalFailed::ENTRY,
+    DomainEventCallbackTunable::ENTRY,
+    DomainEventCallbackAgentLifecycle::ENTRY,
+    DomainEventCallbackJobCompleted::ENTRY,
+    DomainEventCallbackMetadataChange::ENTRY,
+    QemuDomainMonitorEvent::ENTRY,
+];
 
 /// An event with an old form behind `head` bytes.
 fn both<New: Event>(event: usize, old: i32, head: usize, it: &New) -> Result<Frame, EncodeError> {
@@ -236,6 +277,53 @@ mod tests {
         };
         let frames = frames(&event(kind)).unwrap();
         assert_eq!(frames.iter().map(|it| it.event).collect::<Vec<_>>(), [4, 6]);
+    }
+
+    #[test]
+    fn the_list_of_sent_events_is_complete() {
+        use DomainEventKind as Kind;
+        let address = GraphicsAddress { family: 0, node: String::new(), service: String::new() };
+        let graphics = Graphics {
+            phase: 0,
+            local: address.clone(),
+            remote: address,
+            auth_scheme: String::new(),
+            subject: vec![("x509dname".to_owned(), "CN=a".to_owned())],
+        };
+        let text = String::new;
+        let io_error = Kind::IoError { path: text(), alias: text(), action: IoErrorAction::None, reason: text() };
+        let all = [
+            Kind::Lifecycle(Lifecycle::StartedBooted),
+            Kind::Reboot,
+            Kind::RtcChange(1),
+            Kind::Watchdog(1),
+            io_error,
+            Kind::Graphics(Box::new(graphics)),
+            Kind::ControlError,
+            Kind::DiskChange { old: None, new: Some(text()), alias: text(), reason: 0 },
+            Kind::TrayChange { alias: text(), reason: 0 },
+            Kind::PmWakeup,
+            Kind::PmSuspend,
+            Kind::PmSuspendDisk,
+            Kind::BalloonChange(1),
+            Kind::DeviceRemoved(text()),
+            Kind::DeviceAdded(text()),
+            Kind::DeviceRemovalFailed(text()),
+            Kind::Tunable(Vec::new()),
+            Kind::AgentLifecycle { state: 1, reason: 0 },
+            Kind::JobCompleted(Vec::new()),
+            Kind::MetadataChange { kind: 2, uri: None },
+        ];
+        let mut sent = vec![QemuDomainMonitorEvent::NUMBER];
+        for frame in all.into_iter().flat_map(|kind| frames(&event(kind)).unwrap()) {
+            assert!(frame.event < EVENT_IDS);
+            sent.push(frame.for_callback(0).0.procedure);
+            sent.extend(frame.for_old_client().map(|(header, _)| header.procedure));
+        }
+        let mut listed: Vec<i32> = SENT.iter().map(|it| it.number).collect();
+        sent.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(sent, listed);
     }
 
     #[test]

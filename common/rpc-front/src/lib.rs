@@ -15,6 +15,7 @@ mod access;
 mod client;
 pub mod error;
 
+mod admin;
 mod console;
 mod domain;
 mod guest;
@@ -32,7 +33,9 @@ mod from_wire;
 mod to_wire;
 
 use virtbus_api::HypervisorDriver;
+use virtbus_proto::Entry;
 
+pub use admin::Admin;
 pub use routes::Routes;
 pub use service::Front;
 
@@ -50,4 +53,14 @@ pub fn routes() -> Routes<Hypervisor> {
         .and(console::routes())
         .and(monitor::routes())
         .and(watch::routes())
+}
+
+/// All that is served on an admin socket.
+pub fn admin_routes() -> Routes<Admin> {
+    admin::routes()
+}
+
+/// The calls that are served and the events that are sent here, on all sockets, by their rows.
+pub fn served() -> Vec<&'static Entry> {
+    routes().served().iter().chain(admin_routes().served()).chain(frames::SENT).copied().collect()
 }

@@ -10,7 +10,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use virtbus_proto::{Entry, Owner, Procedure, Program, QEMU, REMOTE};
+use virtbus_proto::{ADMIN, Entry, Owner, Procedure, Program, QEMU, REMOTE};
 use virtbus_rpc::call::Reply;
 
 use crate::{access::Guard, client::Context, console::Pipe, error::Result};
@@ -27,10 +27,13 @@ pub(crate) enum Handler<D: ?Sized> {
     Task(Box<Task<D>>),
 }
 
+type Slots<D> = Vec<Option<Handler<D>>>;
+
 /// What is served, by program and number.
 pub struct Routes<D: ?Sized> {
-    remote: Vec<Option<Handler<D>>>,
-    qemu: Vec<Option<Handler<D>>>,
+    remote: Slots<D>,
+    qemu: Slots<D>,
+    admin: Slots<D>,
     served: Vec<&'static Entry>,
 }
 
@@ -43,7 +46,7 @@ impl<D: ?Sized> std::fmt::Debug for Routes<D> {
 impl<D: ?Sized> Default for Routes<D> {
     fn default() -> Self {
         let empty = |len: usize| std::iter::repeat_with(|| None).take(len + 1).collect();
-        Self { remote: empty(REMOTE.len()), qemu: empty(QEMU.len()), served: Vec::new() }
+        Self { remote: empty(REMOTE.len()), qemu: empty(QEMU.len()), admin: empty(ADMIN.len()), served: Vec::new() }
     }
 }
 
@@ -107,7 +110,8 @@ impl<D: ?Sized + Send + Sync + 'static> Routes<D> {
 
     /// All of these and all of `others`.
     pub(crate) fn and(mut self, others: Self) -> Self {
-        for (mine, theirs) in [(&mut self.remote, others.remote), (&mut self.qemu, others.qemu)] {
+        let mine = [&mut self.remote, &mut self.qemu, &mut self.admin];
+        for (mine, theirs) in mine.into_iter().zip([others.remote, others.qemu, others.admin]) {
             for (slot, handler) in mine.iter_mut().zip(theirs) {
                 if handler.is_some() {
                     debug_assert!(slot.is_none(), "two routes for one procedure");
@@ -120,7 +124,7 @@ impl<D: ?Sized + Send + Sync + 'static> Routes<D> {
     }
 
     fn insert(mut self, entry: &'static Entry, handler: Handler<D>) -> Self {
-        let slot = self.slot(entry.program).zip(usize::try_from(entry.number).ok());
+        let slot = self.slots(entry.program).zip(usize::try_from(entry.number).ok());
         if let Some(slot) = slot.and_then(|(slots, number)| slots.get_mut(number)) {
             debug_assert!(slot.is_none(), "two routes for {}", entry.name);
             *slot = Some(handler);
@@ -129,11 +133,12 @@ impl<D: ?Sized + Send + Sync + 'static> Routes<D> {
         self
     }
 
-    fn slot(&mut self, program: Program) -> Option<&mut Vec<Option<Handler<D>>>> {
+    fn slots(&mut self, program: Program) -> Option<&mut Slots<D>> {
         match program {
             Program::Remote => Some(&mut self.remote),
             Program::Qemu => Some(&mut self.qemu),
-            Program::Lxc | Program::Admin | Program::Keepalive => None,
+            Program::Admin => Some(&mut self.admin),
+            Program::Lxc | Program::Keepalive => None,
         }
     }
 
@@ -142,7 +147,8 @@ impl<D: ?Sized + Send + Sync + 'static> Routes<D> {
         let slots = match entry.program {
             Program::Remote => &self.remote,
             Program::Qemu => &self.qemu,
-            Program::Lxc | Program::Admin | Program::Keepalive => return None,
+            Program::Admin => &self.admin,
+            Program::Lxc | Program::Keepalive => return None,
         };
         slots.get(usize::try_from(entry.number).ok()?)?.as_ref()
     }

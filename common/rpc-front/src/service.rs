@@ -14,6 +14,7 @@ use virtbus_rpc::{
 
 use crate::{
     Hypervisor,
+    admin::Admin,
     client::{Context, Presence},
     error::Fault,
     events::{self, Hub},
@@ -21,20 +22,20 @@ use crate::{
     session,
 };
 
-/// Serves libvirt's remote protocol from an engine.
-pub struct Front {
-    driver: Arc<Hypervisor>,
-    routes: Routes<Hypervisor>,
+/// Serves libvirt's protocols from an engine, or from what the daemon knows of itself.
+pub struct Front<D: ?Sized> {
+    driver: Arc<D>,
+    routes: Routes<D>,
     hub: Arc<Hub>,
 }
 
-impl std::fmt::Debug for Front {
+impl<D: ?Sized> std::fmt::Debug for Front<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Front").field("served", &self.routes.served().len()).finish_non_exhaustive()
+        f.debug_struct("Front").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 
-impl Front {
+impl Front<Hypervisor> {
     /// A front of `driver`. From now on its events go to the clients that listen; two tasks do that until the engine
     /// ends, so this must be called within a runtime.
     pub fn new(driver: Arc<dyn HypervisorDriver>) -> Self {
@@ -46,8 +47,15 @@ impl Front {
     }
 }
 
+impl Front<Admin> {
+    /// A front of what a daemon knows of itself, for the admin socket.
+    pub fn of_admin(admin: Arc<Admin>) -> Self {
+        Self { driver: admin, routes: crate::admin_routes(), hub: Arc::default() }
+    }
+}
+
 #[async_trait]
-impl Service for Front {
+impl<D: ?Sized + Send + Sync + 'static> Service for Front<D> {
     async fn call(&self, client: &Client, call: Call) -> Result<Reply, Failure> {
         if !client.is_open() && !session::precedes_open(call.entry) {
             return Err(virtbus_rpc::error::not_open());

@@ -4,7 +4,7 @@
 
 use virtbus_api::{Error, ErrorCode, ErrorDomain};
 use virtbus_proto::{
-    Entry, Procedure,
+    Entry, Procedure, Program,
     table::{
         ConnectClose, ConnectGetUri, ConnectGetUriReply, ConnectIsSecure, ConnectIsSecureReply, ConnectOpen,
         ConnectRegisterCloseCallback, ConnectSupportsFeature, ConnectSupportsFeatureReply,
@@ -105,7 +105,11 @@ fn host_and_path(rest: &str) -> (&str, &str) {
 
 /// Whether the call may be made before a connection is open.
 pub(crate) fn precedes_open(entry: &Entry) -> bool {
-    [ConnectOpen::ENTRY, ConnectClose::ENTRY].iter().any(|it| it.program == entry.program && it.number == entry.number)
+    match entry.program {
+        Program::Remote => entry.number == ConnectOpen::NUMBER || entry.number == ConnectClose::NUMBER,
+        Program::Admin => true,
+        Program::Qemu | Program::Lxc | Program::Keepalive => false,
+    }
 }
 
 #[cfg(test)]

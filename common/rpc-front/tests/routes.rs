@@ -1,5 +1,7 @@
 //! Every part of the front through the project's own client: what is answered, and which events follow.
 
+#![allow(clippy::expect_used, reason = "a test's steps may fail the test")]
+
 mod stand;
 
 use bytes::Bytes;

@@ -1,7 +1,11 @@
 //! A simulated daemon on sockets of its own, and clients for it.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::expect_used, reason = "what makes a test's surroundings may fail the test")]
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tempfile::TempDir;
 use virtbus_rpc::{
@@ -10,7 +14,7 @@ use virtbus_rpc::{
     server::{Limits, Server},
     task,
 };
-use virtbus_rpc_front::Front;
+use virtbus_rpc_front::{Admin, Front};
 use virtbus_sim::Sim;
 
 /// The daemon.
@@ -22,22 +26,35 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
-    /// Serves the read-write and the read-only socket of a simulated daemon at `qemu:///system`.
+    /// Serves a simulated daemon at `qemu:///system` on three sockets: `sock`, `sock-ro` and `admin-sock`.
     pub(crate) fn new() -> Self {
         let uri = "qemu:///system";
         let dir = TempDir::new().expect("a directory");
-        let sim = Sim::new(uri);
-        let server = Server::new(Arc::new(Front::new(Arc::new(sim.clone()))), Limits::default());
+        let (sim, limits) = (Sim::new(uri), Limits::default());
+        let server = Server::new(Arc::new(Front::new(Arc::new(sim.clone()))), limits);
+        let about = Arc::new(Admin::default());
+        let admin = Server::new(Arc::new(Front::of_admin(about.clone())), limits);
+        about.add("virtqemud", server.clone(), limits);
+        about.add("admin", admin.clone(), limits);
         let it = Self { sim, server, uri, dir };
-        for (name, kind) in [("sock", SocketKind::ReadWrite), ("sock-ro", SocketKind::ReadOnly)] {
+        for (name, kind, server) in [
+            ("sock", SocketKind::ReadWrite, &it.server),
+            ("sock-ro", SocketKind::ReadOnly, &it.server),
+            ("admin-sock", SocketKind::Admin, &admin),
+        ] {
             let listener = tokio::net::UnixListener::bind(it.dir.path().join(name)).expect("a socket");
-            let server = it.server.clone();
-            task::spawn("listener", async move { server.serve(listener, kind).await });
+            let server = server.clone();
+            drop(task::spawn("listener", async move { server.serve(listener, kind).await }));
         }
         it
     }
 
-    /// The path of `sock` or `sock-ro`.
+    /// Where the sockets are, and room for files.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The path of a socket.
     pub(crate) fn socket(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
