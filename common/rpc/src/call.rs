@@ -6,10 +6,11 @@ use std::os::fd::OwnedFd;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use virtbus_proto::{Entry, Header, Procedure, Xdr};
+use virtbus_proto::{Entry, Header, Owner, Procedure, Xdr};
 
 use crate::error::{self, Failure};
 use crate::peer::Client;
+use crate::relay::Opening;
 use crate::stream::StreamEnd;
 
 /// A call that passed the checks of the protocol: its row exists, and the client is authenticated where that is asked.
@@ -92,6 +93,10 @@ pub enum Route {
     ByOwner,
     /// The service here.
     Serve,
+    /// The daemon that the relay knows for this owner.
+    Relay(Owner),
+    /// The relay, which opens a daemon for the client as the call asks.
+    Open(Opening),
     /// Nobody.
     Refuse(Failure),
 }

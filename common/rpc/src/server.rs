@@ -23,6 +23,7 @@ use crate::call::Service;
 use crate::connection::Link;
 use crate::keepalive::Patience;
 use crate::peer::{Client, SocketKind};
+use crate::relay::Backends;
 
 /// How long accepting pauses when the process is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -64,6 +65,7 @@ pub struct Server(Arc<Shared>);
 struct Shared {
     service: Arc<dyn Service>,
     policy: Arc<dyn Policy>,
+    backends: Backends,
     limits: Limits,
     room: Arc<Semaphore>,
     next_id: AtomicU64,
@@ -87,9 +89,15 @@ impl Server {
 
     /// A server for `service` that admits whom `policy` admits.
     pub fn with_policy(service: Arc<dyn Service>, policy: Arc<dyn Policy>, limits: Limits) -> Self {
+        Self::relaying(service, policy, limits, Backends::new())
+    }
+
+    /// The same, which passes the calls that other daemons own on to those of them that are in `backends`.
+    pub fn relaying(service: Arc<dyn Service>, policy: Arc<dyn Policy>, limits: Limits, backends: Backends) -> Self {
         Self(Arc::new(Shared {
             service,
             policy,
+            backends,
             limits,
             room: Arc::new(Semaphore::new(limits.max_clients.min(Semaphore::MAX_PERMITS))),
             next_id: AtomicU64::new(1),

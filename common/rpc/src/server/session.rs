@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 use virtbus_proto::table::session::{AuthListReply, AuthPolkitReply, ConnectSetIdentity, ConnectSupportsFeatureReply};
-use virtbus_proto::{Entry, Header, HeaderError, MessageType, Priority, Program, Status, Xdr, types};
+use virtbus_proto::{Entry, Header, HeaderError, MessageType, Owner, Priority, Program, Status, Xdr, types};
 
 use super::Shared;
 use super::flight::{Done, InFlight};
@@ -36,6 +36,7 @@ use crate::error::{self, Failure};
 use crate::frame::{Frame, Incoming};
 use crate::keepalive::{self, Asked, Due, Watch};
 use crate::peer::{Client, Identity, SocketKind, Unasked};
+use crate::relay::Relay;
 
 /// Bytes in the outbox from which on nothing more is read: the client does not take the replies that it asked for.
 const OUTBOX_FULL: usize = 2 * 1024 * 1024;
@@ -121,6 +122,7 @@ pub(super) struct Session<'a> {
     high: Lane,
     waiting_bytes: usize,
     streams: Streams,
+    relay: Relay<'a>,
     /// Runs once the client has said that it answers pings.
     watch: Option<Watch>,
     /// The client pings, or said that it may.
@@ -149,6 +151,7 @@ impl<'a> Session<'a> {
             high: Lane::default(),
             waiting_bytes: 0,
             streams: Streams::default(),
+            relay: Relay::new(&shared.backends, client),
             watch: None,
             expects_pongs: false,
             sign_of_life: None,
@@ -189,6 +192,10 @@ impl<'a> Session<'a> {
             }
             // What a frame has opened, or put into a stream, has not been looked at yet.
             moved |= self.take_frames(cx)? && !self.streams.is_empty();
+            if let Err(reason) = self.relay.poll(cx, &mut self.link.outbox) {
+                tracing::warn!(client = self.client.id(), "disconnecting client: {reason}");
+                self.closing = true;
+            }
             let was_busy = self.is_busy();
             if let Poll::Ready(result) = self.link.poll_flush(cx) {
                 result?;
@@ -226,7 +233,11 @@ impl<'a> Session<'a> {
     }
 
     fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.streams.is_empty() && self.link.outbox.is_empty() && self.waiting() == 0
+        self.calls.is_empty()
+            && self.streams.is_empty()
+            && self.relay.is_idle()
+            && self.link.outbox.is_empty()
+            && self.waiting() == 0
     }
 
     fn waiting(&self) -> usize {
@@ -244,6 +255,7 @@ impl<'a> Session<'a> {
         self.waiting() >= limits.max_client_waiting.max(1)
             || self.waiting_bytes >= limits.max_client_waiting_bytes.max(1)
             || self.streams.is_congested()
+            || self.relay.is_congested()
     }
 
     /// Moves events to the outbox. They stay in their own bounded queue while it is full.
@@ -327,7 +339,11 @@ impl<'a> Session<'a> {
                 Ok(entry) => self.accept(entry, frame, cx),
                 Err(refusal) => self.refuse(&frame.header, &refusal),
             },
-            MessageType::Stream | MessageType::StreamHole => self.streams.deliver(&frame, &mut self.link.outbox),
+            MessageType::Stream | MessageType::StreamHole => {
+                if let Some(frame) = self.relay.deliver(frame) {
+                    self.streams.deliver(&frame, &mut self.link.outbox);
+                }
+            }
             // The reference drops these without a word.
             MessageType::Reply | MessageType::ReplyWithFds | MessageType::Message => {}
         }
@@ -399,9 +415,16 @@ impl<'a> Session<'a> {
             }
         }
         match self.shared.service.route(self.client, entry, frame.payload()) {
+            Route::ByOwner if self.relay.knows(entry.owner) => self.pass_on(entry.owner, entry, frame),
             Route::ByOwner | Route::Serve => self.queue(entry, frame, cx),
+            Route::Relay(owner) => self.pass_on(owner, entry, frame),
+            Route::Open(opening) => self.relay.open(frame.header, opening, &mut self.link.outbox),
             Route::Refuse(refusal) => self.refuse(&frame.header, &refusal),
         }
+    }
+
+    fn pass_on(&mut self, owner: Owner, entry: &'static Entry, frame: Frame) {
+        self.relay.forward(owner, entry, frame, &mut self.link.outbox);
     }
 
     fn queue(&mut self, entry: &'static Entry, frame: Frame, cx: &mut Context<'_>) {
@@ -501,7 +524,7 @@ impl<'a> Session<'a> {
         Reply::of(&AuthListReply { types: vec![answer] })
     }
 
-    fn set_identity(&self, frame: &Frame) -> Result<Reply, Failure> {
+    fn set_identity(&mut self, frame: &Frame) -> Result<Reply, Failure> {
         let args = ConnectSetIdentity::from_bytes(frame.payload()).map_err(|_| error::undecodable())?;
         if !self.client.is_open() {
             return Err(error::not_open());
@@ -510,6 +533,7 @@ impl<'a> Session<'a> {
             return Err(error::plain(error::OPERATION_DENIED, "only the daemon's own user may set an identity"));
         }
         let identity = Identity::from_params(&args.params)?;
+        self.relay.identify(&identity);
         self.client.set_identity(identity);
         Ok(Reply::empty())
     }
