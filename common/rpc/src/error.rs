@@ -1,6 +1,5 @@
 //! The errors that this layer itself answers with, in the reference's codes, domains and fields.
 
-use nix::errno::Errno;
 use virtbus_proto::error::ErrorMessage;
 
 /// `VIR_ERR_INTERNAL_ERROR`
@@ -56,10 +55,9 @@ pub fn internal(text: impl Into<String>) -> Failure {
 
 /// A system call failed: `what`, then the system's own words.
 pub fn system(what: &str, error: &std::io::Error) -> Failure {
-    let (number, reason) = match error.raw_os_error() {
-        Some(number) => (number, Errno::from_raw(number).desc().to_owned()),
-        None => (-1, error.to_string()),
-    };
+    let (number, text) = (error.raw_os_error().unwrap_or(-1), error.to_string());
+    // std appends the number, which is in a field of its own here.
+    let reason = text.strip_suffix(&format!(" (os error {number})")).unwrap_or(&text);
     Box::new(ErrorMessage { int1: number, ..*plain(SYSTEM_ERROR, format!("{what}: {reason}")) })
 }
 
