@@ -4,7 +4,8 @@ use virtbus_api::{Error, ErrorDomain};
 use virtbus_proto::{
     Procedure,
     table::{
-        ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply, ConnectGetHostname, ConnectGetHostnameReply,
+        ConnectGetCapabilities, ConnectGetCapabilitiesReply, ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply,
+        ConnectGetDomainCapabilities, ConnectGetDomainCapabilitiesReply, ConnectGetHostname, ConnectGetHostnameReply,
         ConnectGetLibVersion, ConnectGetLibVersionReply, ConnectGetMaxVcpus, ConnectGetMaxVcpusReply, ConnectGetType,
         ConnectGetTypeReply, ConnectGetVersion, ConnectGetVersionReply, NodeGetCellsFreeMemory,
         NodeGetCellsFreeMemoryReply, NodeGetCpuMap, NodeGetCpuMapReply, NodeGetCpuStats, NodeGetCpuStatsReply,
@@ -86,6 +87,17 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
         })
         .on(|cx, a: ConnectGetMaxVcpus| async move {
             Ok(ConnectGetMaxVcpusReply { max_vcpus: to_wire::signed(cx.driver.max_vcpus(a.r#type.as_deref()).await?) })
+        })
+        .on(|cx, ConnectGetCapabilities {}| async move {
+            let capabilities = cx.driver.capabilities().await?.to_xml();
+            Ok(ConnectGetCapabilitiesReply { capabilities })
+        })
+        .on(|cx, a: ConnectGetDomainCapabilities| async move {
+            let flags = a.flags;
+            from_wire::no_flags(&a, flags)?;
+            let (emulator, arch, machine) = (a.emulatorbin.as_deref(), a.arch.as_deref(), a.machine.as_deref());
+            let it = cx.driver.domain_capabilities(emulator, arch, machine, a.virttype.as_deref()).await?;
+            Ok(ConnectGetDomainCapabilitiesReply { capabilities: it.to_xml() })
         })
         .on(|cx, a: ConnectGetCpuModelNames| async move {
             from_wire::no_flags(&a, a.flags)?;

@@ -91,6 +91,10 @@ async fn the_node_describes_itself() {
     assert_eq!((map.cpumap, map.online, map.ret), (vec![3], 2, 2));
     let params = client.call(&NodeGetMemoryParameters { nparams: 8, flags: 4 }).await.unwrap();
     assert_eq!((params.params.len(), params.nparams), (1, 1));
+    let xml = client.call(&ConnectGetCapabilities {}).await.unwrap().capabilities;
+    assert!(xml.starts_with("<capabilities>"), "{xml}");
+    let xml = client.call(&ConnectGetDomainCapabilities::default()).await.unwrap().capabilities;
+    assert!(xml.starts_with("<domainCapabilities>"), "{xml}");
     let models = ConnectGetCpuModelNames { arch: "x86_64".to_owned(), need_results: 1, flags: 0 };
     assert_eq!(client.call(&models).await.unwrap().models.len(), 2);
 }
