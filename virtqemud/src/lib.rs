@@ -1,5 +1,7 @@
 //! The hypervisor engine: domains, their devices, and the QEMU processes that run them. It knows no wire.
 
+pub mod capabilities;
 pub mod device;
 pub mod image;
+pub mod machine;
 pub mod process;

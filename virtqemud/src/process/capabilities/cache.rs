@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use virtbus_api::{Error, ErrorCode, Result};
+use virtbus_api::{Error, Result};
 
 use super::QemuCaps;
 use super::probe::probe;
@@ -38,6 +38,9 @@ struct Identity {
 impl Identity {
     fn of(binary: &Path, user: Option<(u32, u32)>) -> io::Result<Self> {
         let file = std::fs::metadata(binary)?;
+        if !file.is_file() || file.mode() & 0o111 == 0 {
+            return Err(nix::errno::Errno::EACCES.into());
+        }
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Ok(Self {
             path: binary.to_owned(),
@@ -54,7 +57,7 @@ impl Identity {
 }
 
 /// Raised when the questions or [`QemuCaps`] change within a version.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -82,7 +85,7 @@ impl Cache {
     /// knows, so that a client's call rarely does.
     ///
     /// # Errors
-    /// `INVALID_ARG` when there is no such executable, `INTERNAL_ERROR` when it is no QEMU that can be served.
+    /// `SYSTEM_ERROR` when there is no such executable, `INTERNAL_ERROR` when it is no QEMU that can be served.
     pub async fn find(&self, binary: &Path) -> Result<Arc<QemuCaps>> {
         let slot = Arc::clone(self.binaries.lock().await.entry(binary.to_owned()).or_default());
         // The map is free again here: a slow probe of one binary holds up nobody who asks for another.
@@ -101,12 +104,12 @@ impl Cache {
     async fn identity(&self, binary: &Path) -> Result<Identity> {
         let (path, user) = (binary.to_owned(), self.user);
         let found = tokio::task::spawn_blocking(move || Identity::of(&path, user)).await;
-        found.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::new(
-                ErrorCode::InvalidArg,
-                format!("Cannot check QEMU binary {}: No such file or directory", binary.display()),
-            ),
-            _ => Error::system(format!("QEMU binary {}", binary.display()), &error),
+        found.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
+            let what = match error.kind() {
+                io::ErrorKind::PermissionDenied => format!("QEMU binary {} is not executable", binary.display()),
+                _ => format!("Cannot check QEMU binary {}", binary.display()),
+            };
+            Error::system(what, &error)
         })
     }
 
@@ -156,6 +159,8 @@ fn keep(file: &Path, kept: &Kept) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use virtbus_api::ErrorCode;
+
     use super::*;
 
     #[tokio::test]
@@ -163,7 +168,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let cache = Cache::new(directory.path(), None);
         let error = cache.find(Path::new("/nonexistent/qemu")).await.expect_err("there is none");
-        assert_eq!(error.code, ErrorCode::InvalidArg);
+        assert_eq!(error.code, ErrorCode::SystemError);
     }
 
     #[tokio::test]

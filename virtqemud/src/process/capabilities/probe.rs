@@ -39,7 +39,8 @@ pub const DEVICES_ASKED: &[&str] = &[
     "vhost-user-fs-pci",
 ];
 
-/// What is looked for in the QMP schema: a flag's name, and a path of command, then members and variants (`+name`).
+/// What is looked for in the QMP schema: a flag's name, and a path of command, then members and variants (`+name`) of what it
+/// takes, or, with `<` before the command, of what it answers.
 pub const SCHEMA_FLAGS: &[(&str, &str)] = &[
     ("blockdev.qcow2.discard-no-unref", "blockdev-add/+qcow2/discard-no-unref"),
     ("blockdev.nvme", "blockdev-add/+nvme"),
@@ -53,6 +54,9 @@ pub const SCHEMA_FLAGS: &[(&str, &str)] = &[
     ("chardev.qemu-vdagent", "chardev-add/backend/+qemu-vdagent"),
     ("chardev.spicevmc", "chardev-add/backend/+spicevmc"),
     ("chardev.dbus", "chardev-add/backend/+dbus"),
+    ("display.dbus", "<query-display-options/+dbus"),
+    ("display.egl-headless", "<query-display-options/+egl-headless"),
+    ("display.sdl", "<query-display-options/+sdl"),
     ("object.thread-context", "object-add/+thread-context"),
     ("object.iothread.thread-pool-max", "object-add/+iothread/thread-pool-max"),
     ("object.memory-backend-file.reserve", "object-add/+memory-backend-file/reserve"),
@@ -97,12 +101,16 @@ pub async fn probe(binary: &Path, user: Option<(u32, u32)>) -> Result<QemuCaps, 
     Ok(caps)
 }
 
+/// The second of the two expansions, where answers are told apart by command.
+const ALL: &str = "query-cpu-model-expansion#all";
+
 /// The questions of a full probe, in order; `true` marks those that both accelerators are asked.
 fn questions(full: bool) -> Vec<(&'static str, Value)> {
     let mut asked = vec![
         ("qmp_capabilities", Value::Null),
         ("query-cpu-definitions", Value::Null),
         ("query-cpu-model-expansion", json!({"type": "full", "model": {"name": "max"}})),
+        (ALL, json!({"type": "full", "model": {"name": "max", "props": {"migratable": false, "hv-passthrough": true}}})),
     ];
     if full {
         asked.extend(
@@ -129,6 +137,7 @@ async fn ask(binary: &Path, user: Option<(u32, u32)>, accel: &str, full: bool) -
     let asked = questions(full);
     let mut input = Vec::new();
     for (id, (command, arguments)) in asked.iter().enumerate() {
+        let command = command.split_once('#').map_or(*command, |(name, _)| name);
         let mut line = json!({"execute": command, "id": id});
         if !arguments.is_null() {
             line["arguments"] = arguments.clone();
@@ -233,8 +242,11 @@ impl Answers {
     fn cpus(&self) -> Result<Cpus, ProbeError> {
         let models = self.list("query-cpu-definitions")?.iter().filter_map(cpu_model).collect();
         // Architectures without a `max` model answer with an error: they have no such list.
-        let max = self.get("query-cpu-model-expansion").and_then(|it| it["model"]["props"].as_object());
-        Ok(Cpus { models, max: max.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect() })
+        let expanded = |question: &'static str| {
+            let properties = self.get(question).and_then(|it| it["model"]["props"].as_object());
+            properties.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        Ok(Cpus { models, max: expanded("query-cpu-model-expansion"), all: expanded(ALL) })
     }
 }
 
@@ -314,8 +326,10 @@ impl<'a> Schema<'a> {
 
     fn leads_somewhere(&self, path: &str) -> bool {
         let mut steps = path.split('/');
-        let Some(command) = steps.next().and_then(|name| self.types.get(name)) else { return false };
-        let mut here = command["arg-type"].as_str();
+        let first = steps.next().unwrap_or_default();
+        let (name, side) = first.strip_prefix('<').map_or((first, "arg-type"), |name| (name, "ret-type"));
+        let Some(command) = self.types.get(name) else { return false };
+        let mut here = command[side].as_str();
         for step in steps {
             let Some(it) = here.and_then(|name| self.types.get(name)) else { return false };
             let find = |list: &str, key: &str, name: &str| {
@@ -343,6 +357,7 @@ mod tests {
     fn schema_paths_follow_members_variants_and_values() {
         let list = json!([
             {"name": "netdev_add", "meta-type": "command", "arg-type": "1"},
+            {"name": "query-net", "meta-type": "command", "ret-type": "1"},
             {"name": "1", "meta-type": "object", "members": [{"name": "id", "type": "str"}],
              "variants": [{"case": "stream", "type": "2"}, {"case": "user", "type": "3"}]},
             {"name": "2", "meta-type": "object", "members": [{"name": "reconnect-ms", "type": "int"}]},
@@ -357,6 +372,7 @@ mod tests {
         for path in ["netdev_del", "netdev_add/+tap", "netdev_add/+stream/mode", "netdev_add/+user/mode/^c"] {
             assert!(!schema.leads_somewhere(path), "{path}");
         }
+        assert!(schema.leads_somewhere("<query-net/+stream"));
         assert!(schema.flags().contains("command:netdev_add"));
     }
 

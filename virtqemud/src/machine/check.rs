@@ -1,0 +1,74 @@
+//! What cannot work is refused when the guest is defined, under the reference's code for the same fault.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::{Domain, DomainKind};
+
+use super::{Board, is_kvm};
+use crate::process::capabilities::{Accel, QemuCaps};
+
+/// Whether the emulator can run this kind of guest at all.
+///
+/// # Errors
+/// `CONFIG_UNSUPPORTED` when it cannot.
+pub(super) fn emulator(domain: &Domain, caps: &QemuCaps) -> Result<()> {
+    let binary = caps.binary.display();
+    let os = &domain.os.kind;
+    if os.value != "hvm" {
+        return Err(Error::unsupported_config(format!("Emulator '{binary}' does not support os type '{}'", os.value)));
+    }
+    if let Some(arch) = &os.arch
+        && !is_supported(arch, &caps.arch)
+    {
+        return Err(Error::unsupported_config(format!("Emulator '{binary}' does not support arch '{arch}'")));
+    }
+    let accel = match domain.kind {
+        DomainKind::Qemu => Some(Accel::Tcg),
+        DomainKind::Kvm => Some(Accel::Kvm),
+        _ => None,
+    };
+    if accel.and_then(|it| caps.cpus(it)).is_none() {
+        return Err(Error::unsupported_config(format!("Emulator '{binary}' does not support virt type '{}'", domain.kind)));
+    }
+    Ok(())
+}
+
+/// A 64-bit PC is a 32-bit PC as well.
+fn is_supported(guest: &str, emulator: &str) -> bool {
+    guest == emulator || (guest == "i686" && emulator == "x86_64")
+}
+
+/// Whether the emulator has the machine, and the machine the CPUs.
+///
+/// # Errors
+/// `CONFIG_UNSUPPORTED` when not.
+pub(super) fn machine(domain: &Domain, caps: &QemuCaps) -> Result<()> {
+    let name = domain.os.kind.machine.as_deref().unwrap_or_default();
+    if caps.machine(name).is_none_or(|it| it.name == "none") {
+        let binary = caps.binary.display();
+        return Err(Error::unsupported_config(format!("Emulator '{binary}' does not support machine type '{name}'")));
+    }
+    Ok(())
+}
+
+/// The rest, once everything is filled in.
+///
+/// # Errors
+/// `CONFIG_UNSUPPORTED` and others, each naming what is wrong.
+pub(super) fn domain(domain: &Domain, caps: &QemuCaps) -> Result<()> {
+    let name = domain.os.kind.machine.as_deref().unwrap_or_default();
+    if let Some(machine) = caps.machine(name)
+        && domain.vcpu.count > machine.max_cpus
+    {
+        return Err(Error::unsupported_config(format!(
+            "Maximum CPUs greater than specified machine type limit {}",
+            machine.max_cpus
+        )));
+    }
+    if let Some(topology) = domain.cpu.as_ref().and_then(|it| it.topology)
+        && topology.vcpus() != Some(domain.vcpu.count)
+    {
+        return Err(Error::unsupported_config("CPU topology doesn't match maximum vcpu count"));
+    }
+    let _ = (Board::of_domain(domain), is_kvm(domain));
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Defaults of each device, by machine and emulator: models, buses, sizes, MAC addresses.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
+use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
+use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac};
+use virtbus_schema::domain::device::rng::{Rng, RngBackend};
+use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
+use virtbus_schema::domain::Domain;
+use virtbus_schema::xml::{Mac, YesNo};
+
+use super::{Board, disk, implicit, is_kvm};
+use crate::process::capabilities::QemuCaps;
+
+/// Fills in the defaults of all devices, then adds the controllers the drives need.
+///
+/// # Errors
+/// A device cannot be had on this machine.
+pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
+    let board = Board::of_domain(domain);
+    let kvm = is_kvm(domain);
+    disk::defaults(&mut domain.devices.disks)?;
+    implicit::drive_controllers(&mut domain.devices);
+    super::port::controllers(&mut domain.devices);
+    for it in &mut domain.devices.controllers {
+        controller(it, board);
+    }
+    for it in &mut domain.devices.interfaces {
+        interface(it, caps, kvm);
+    }
+    for it in &mut domain.devices.inputs {
+        input(it, board);
+    }
+    implicit::devices(domain)?;
+    videos(&mut domain.devices.videos, caps)?;
+    for it in &mut domain.devices.rngs {
+        rng(it);
+    }
+    Ok(())
+}
+
+fn controller(it: &mut Controller, board: Board) {
+    match it.kind {
+        ControllerKind::Usb => {
+            it.model.get_or_insert_with(|| "piix3-uhci".to_owned());
+        }
+        ControllerKind::Scsi => {
+            if it.model.as_deref().is_none_or(|model| model == "auto") {
+                it.model = Some("lsilogic".to_owned());
+            }
+        }
+        ControllerKind::Pci => {
+            if it.model.is_none() {
+                let model = if board == Board::Q35 { "pcie-root-port" } else { "pci-bridge" };
+                it.model = Some(model.to_owned());
+            }
+        }
+        _ => {}
+    }
+}
+
+fn interface(it: &mut Interface, caps: &QemuCaps, kvm: bool) {
+    if it.mac.is_none() {
+        it.mac = Some(InterfaceMac { address: random_mac(kvm), kind: None, check: None });
+    }
+    if it.kind == InterfaceKind::Hostdev || it.model.is_some() {
+        return;
+    }
+    let models = [("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net-pci", "virtio")];
+    let found = models.iter().find(|(device, _)| caps.has(device));
+    it.model = found.map(|(_, model)| (*model).to_owned());
+}
+
+/// 52:54:00 is QEMU's own prefix; the rest is random.
+fn random_mac(_kvm: bool) -> Mac {
+    let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
+    Mac([0x52, 0x54, 0x00, a, b, c])
+}
+
+fn input(it: &mut Input, board: Board) {
+    if it.bus.is_none() {
+        let ps2 = matches!(it.kind, InputKind::Mouse | InputKind::Keyboard) && board != Board::Other;
+        it.bus = match it.kind {
+            InputKind::Passthrough => Some(InputBus::Virtio),
+            InputKind::Evdev => None,
+            _ if ps2 => Some(InputBus::Ps2),
+            _ => Some(InputBus::Usb),
+        };
+    }
+}
+
+fn videos(videos: &mut [Video], caps: &QemuCaps) -> Result<()> {
+    for (at, video) in videos.iter_mut().enumerate() {
+        let model = video.model.get_or_insert_with(VideoModel::default);
+        if model.kind == VideoKind::Default {
+            let known = [
+                (VideoKind::Cirrus, "cirrus-vga"),
+                (VideoKind::Vga, "VGA"),
+                (VideoKind::Bochs, "bochs-display"),
+                (VideoKind::Virtio, "virtio-gpu-pci"),
+            ];
+            let found = known.iter().find(|(_, device)| caps.has(device));
+            model.kind = found.map(|(kind, _)| *kind).ok_or_else(|| {
+                Error::unsupported_config("no default video model for this emulator")
+            })?;
+        }
+        if model.kind == VideoKind::None {
+            continue;
+        }
+        // Sizes as powers of two, the smallest each card works with.
+        match model.kind {
+            VideoKind::Vga | VideoKind::Cirrus | VideoKind::Vmvga | VideoKind::Bochs => {
+                model.vram = Some(power_of_two(model.vram.unwrap_or(16 * 1024)));
+            }
+            VideoKind::Qxl => {
+                model.ram = Some(power_of_two(model.ram.unwrap_or(64 * 1024)));
+                model.vram = Some(power_of_two(model.vram.unwrap_or(64 * 1024)));
+                let room = model.vgamem.unwrap_or(16 * 1024).max(1024);
+                model.vgamem = Some(power_of_two(room));
+            }
+            _ => {}
+        }
+        model.heads.get_or_insert(1);
+        if at == 0 {
+            model.primary = Some(YesNo::Yes);
+        } else if model.primary == Some(YesNo::No) {
+            model.primary = None;
+        }
+    }
+    Ok(())
+}
+
+fn power_of_two(size: u32) -> u32 {
+    size.checked_next_power_of_two().unwrap_or(size)
+}
+
+fn rng(it: &mut Rng) {
+    if let RngBackend::Random { path } = &mut it.backend {
+        path.get_or_insert_with(|| "/dev/urandom".to_owned());
+    }
+}

@@ -1,0 +1,290 @@
+//! What a device wants of the place it is plugged into, and the order in which devices are served.
+
+use virtbus_schema::domain::device::chardev::SerialTargetKind;
+use virtbus_schema::domain::device::controller::ControllerKind;
+use virtbus_schema::domain::device::disk::{DiskBus, DiskModel};
+use virtbus_schema::domain::device::input::{InputBus, InputModel};
+use virtbus_schema::domain::device::interface::InterfaceKind;
+use virtbus_schema::domain::device::memballoon::MemballoonModel;
+use virtbus_schema::domain::device::rng::RngModel;
+use virtbus_schema::domain::device::sound::SoundModel;
+use virtbus_schema::domain::device::video::VideoKind;
+use virtbus_schema::domain::device::watchdog::WatchdogModel;
+use virtbus_schema::domain::device::{Address, Devices};
+
+use crate::machine::Board;
+
+bitflags::bitflags! {
+    /// Kinds of PCI devices, and how one is placed.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Connect: u32 {
+        /// It, or the bus, is for plugging in while the guest runs.
+        const HOTPLUG = 0x1;
+        /// More of its kind may share its slot.
+        const SHARE_SLOT = 0x2;
+        /// A conventional device.
+        const PCI = 0x10;
+        /// A PCI Express device.
+        const PCIE = 0x20;
+        /// A root port.
+        const ROOT_PORT = 0x40;
+        /// A switch.
+        const SWITCH_UPSTREAM = 0x80;
+        /// A port of a switch.
+        const SWITCH_DOWNSTREAM = 0x100;
+        /// A DMI to PCI bridge.
+        const DMI_TO_PCI = 0x200;
+        /// A further conventional root.
+        const PCI_EXPANDER = 0x400;
+        /// A further root complex.
+        const PCIE_EXPANDER = 0x800;
+        /// A conventional bridge.
+        const PCI_BRIDGE = 0x1000;
+        /// A bridge from PCI Express to conventional PCI.
+        const PCIE_TO_PCI = 0x2000;
+        /// What is no controller.
+        const ENDPOINT = Self::PCI.bits() | Self::PCIE.bits();
+        /// All kinds.
+        const KINDS = Self::ENDPOINT.bits() | Self::ROOT_PORT.bits() | Self::SWITCH_UPSTREAM.bits()
+            | Self::SWITCH_DOWNSTREAM.bits() | Self::DMI_TO_PCI.bits() | Self::PCI_EXPANDER.bits()
+            | Self::PCIE_EXPANDER.bits() | Self::PCI_BRIDGE.bits() | Self::PCIE_TO_PCI.bits();
+    }
+}
+
+impl Connect {
+    /// In words, for an error text.
+    pub(super) fn needed(self) -> &'static str {
+        let words = [
+            (Connect::PCIE, "PCI Express device"),
+            (Connect::PCI, "standard PCI device"),
+            (Connect::ROOT_PORT, "pcie-root-port"),
+            (Connect::SWITCH_UPSTREAM, "pcie-switch-upstream-port"),
+            (Connect::SWITCH_DOWNSTREAM, "pcie-switch-downstream-port"),
+            (Connect::DMI_TO_PCI, "dmi-to-pci-bridge"),
+            (Connect::PCI_EXPANDER, "pci-expander-bus"),
+            (Connect::PCIE_EXPANDER, "pcie-expander-bus"),
+            (Connect::PCI_BRIDGE, "pci-bridge"),
+            (Connect::PCIE_TO_PCI, "pcie-to-pci-bridge"),
+        ];
+        words.iter().find(|(kind, _)| self.contains(*kind)).map_or("device", |(_, text)| text)
+    }
+}
+
+/// One device of a document, by its list and position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seat {
+    Disk(usize),
+    Controller(usize),
+    Interface(usize),
+    Sound(usize),
+    Serial(usize),
+    Input(usize),
+    Video(usize),
+    Watchdog(usize),
+    Memballoon(usize),
+    Rng(usize),
+}
+
+/// The kinds of virtio on PCI.
+enum Virtio {
+    Default,
+    Transitional,
+    NonTransitional,
+}
+
+impl Virtio {
+    fn wants(self, board: Board) -> Connect {
+        match (self, board) {
+            // With a legacy interface a device is a conventional one; the modern one fits any bus of a board.
+            (Virtio::Transitional, _) | (Virtio::Default, Board::I440fx) => PLUGGABLE,
+            (Virtio::Default | Virtio::NonTransitional, _) => PLUGGABLE_EXPRESS,
+        }
+    }
+}
+
+const PLUGGABLE: Connect = Connect::PCI.union(Connect::HOTPLUG);
+const PLUGGABLE_EXPRESS: Connect = Connect::PCIE.union(Connect::HOTPLUG);
+
+impl Seat {
+    /// All devices that may be on PCI.
+    pub(crate) fn all(devices: &Devices) -> Vec<Seat> {
+        let mut seats: Vec<Seat> = (0..devices.disks.len()).map(Seat::Disk).collect();
+        seats.extend((0..devices.interfaces.len()).map(Seat::Interface));
+        seats.extend((0..devices.sounds.len()).map(Seat::Sound));
+        seats.extend((0..devices.controllers.len()).map(Seat::Controller));
+        seats.extend((0..devices.serials.len()).map(Seat::Serial));
+        seats.extend((0..devices.inputs.len()).map(Seat::Input));
+        seats.extend((0..devices.watchdogs.len()).map(Seat::Watchdog));
+        seats.extend((0..devices.memballoons.len()).map(Seat::Memballoon));
+        seats.extend((0..devices.rngs.len()).map(Seat::Rng));
+        seats.extend((0..devices.videos.len()).map(Seat::Video));
+        seats
+    }
+
+    /// The same in the order in which places are given out.
+    pub(crate) fn in_order_of_service(devices: &Devices) -> Vec<Seat> {
+        let rank = |seat: &Seat| match seat {
+            Seat::Controller(at) => match devices.controllers.get(*at).map(|it| it.kind) {
+                Some(ControllerKind::Pci) => 0,
+                _ => 3,
+            },
+            Seat::Interface(_) => 1,
+            Seat::Sound(_) => 2,
+            Seat::Disk(_) => 4,
+            Seat::Memballoon(_) => 5,
+            Seat::Rng(_) => 6,
+            Seat::Watchdog(_) => 7,
+            Seat::Video(_) => 8,
+            Seat::Input(_) => 9,
+            Seat::Serial(_) => 10,
+        };
+        let mut seats = Self::all(devices);
+        seats.sort_by_key(rank);
+        seats
+    }
+
+    /// Where the device keeps its address.
+    pub(crate) fn address(self, devices: &mut Devices) -> &mut Option<Address> {
+        // A seat comes from the same lists, so the position is there; a list that shrank meanwhile would be a fault of ours.
+        match self {
+            Seat::Disk(at) => &mut devices.disks[at].info.address,
+            Seat::Controller(at) => &mut devices.controllers[at].info.address,
+            Seat::Interface(at) => &mut devices.interfaces[at].info.address,
+            Seat::Sound(at) => &mut devices.sounds[at].info.address,
+            Seat::Serial(at) => &mut devices.serials[at].info.address,
+            Seat::Input(at) => &mut devices.inputs[at].info.address,
+            Seat::Video(at) => &mut devices.videos[at].info.address,
+            Seat::Watchdog(at) => &mut devices.watchdogs[at].info.address,
+            Seat::Memballoon(at) => &mut devices.memballoons[at].info.address,
+            Seat::Rng(at) => &mut devices.rngs[at].info.address,
+        }
+    }
+
+    /// Whether it is one of the functions of the PIIX3 that every i440FX machine has.
+    pub(super) fn is_part_of_piix3(self, devices: &Devices) -> bool {
+        let Seat::Controller(at) = self else { return false };
+        devices.controllers.get(at).is_some_and(|it| {
+            it.index == Some(0)
+                && (it.kind == ControllerKind::Ide
+                    || (it.kind == ControllerKind::Usb && it.model.as_deref() == Some("piix3-uhci")))
+        })
+    }
+
+    /// What it wants of its place; `None` for what is not on PCI.
+    pub(crate) fn wants(self, devices: &Devices, board: Board) -> Option<Connect> {
+        match self {
+            Seat::Disk(at) => {
+                let disk = devices.disks.get(at)?;
+                (disk.target.bus == Some(DiskBus::Virtio)).then(|| {
+                    match disk.model {
+                        Some(DiskModel::VirtioTransitional) => Virtio::Transitional,
+                        Some(DiskModel::VirtioNonTransitional) => Virtio::NonTransitional,
+                        Some(DiskModel::Virtio) | None => Virtio::Default,
+                    }
+                    .wants(board)
+                })
+            }
+            Seat::Controller(at) => controller(devices, at, board),
+            Seat::Interface(at) => interface(devices, at, board),
+            Seat::Sound(at) => match devices.sounds.get(at)?.model {
+                SoundModel::Sb16 | SoundModel::Pcspk | SoundModel::Usb => None,
+                SoundModel::Virtio => Some(Virtio::Default.wants(board)),
+                SoundModel::Es1370 | SoundModel::Ac97 | SoundModel::Ich6 | SoundModel::Ich7 | SoundModel::Ich9 => {
+                    Some(PLUGGABLE)
+                }
+            },
+            Seat::Serial(at) => {
+                let kind = devices.serials.get(at)?.target.as_ref().and_then(|it| it.kind);
+                (kind == Some(SerialTargetKind::PciSerial)).then_some(PLUGGABLE)
+            }
+            Seat::Input(at) => {
+                let input = devices.inputs.get(at)?;
+                (input.bus == Some(InputBus::Virtio)).then(|| {
+                    match input.model {
+                        Some(InputModel::VirtioTransitional) => Virtio::Transitional,
+                        Some(InputModel::VirtioNonTransitional) => Virtio::NonTransitional,
+                        Some(InputModel::Virtio) | None => Virtio::Default,
+                    }
+                    .wants(board)
+                })
+            }
+            Seat::Video(at) => match devices.videos.get(at)?.model.as_ref()?.kind {
+                VideoKind::Virtio => Some(Virtio::Default.wants(board)),
+                VideoKind::Bochs if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
+                VideoKind::Vga | VideoKind::Cirrus | VideoKind::Vmvga | VideoKind::Qxl | VideoKind::Bochs => Some(PLUGGABLE),
+                VideoKind::Default
+                | VideoKind::Xen
+                | VideoKind::Vbox
+                | VideoKind::Parallels
+                | VideoKind::Gop
+                | VideoKind::None
+                | VideoKind::Ramfb => None,
+            },
+            Seat::Watchdog(at) => match devices.watchdogs.get(at)?.model {
+                WatchdogModel::I6300esb => Some(PLUGGABLE),
+                WatchdogModel::Ib700 | WatchdogModel::Diag288 | WatchdogModel::Itco => None,
+            },
+            Seat::Memballoon(at) => match devices.memballoons.get(at)?.model {
+                MemballoonModel::Virtio => Some(Virtio::Default.wants(board)),
+                MemballoonModel::VirtioTransitional => Some(Virtio::Transitional.wants(board)),
+                MemballoonModel::VirtioNonTransitional => Some(Virtio::NonTransitional.wants(board)),
+                // Of no kind: no bus accepts it, which is what the reference says as well.
+                MemballoonModel::Xen => Some(Connect::empty()),
+                MemballoonModel::None => None,
+            },
+            Seat::Rng(at) => Some(match devices.rngs.get(at)?.model {
+                RngModel::Virtio => Virtio::Default.wants(board),
+                RngModel::VirtioTransitional => Virtio::Transitional.wants(board),
+                RngModel::VirtioNonTransitional => Virtio::NonTransitional.wants(board),
+            }),
+        }
+    }
+}
+
+fn controller(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
+    let it = devices.controllers.get(at)?;
+    match (it.kind, it.model.as_deref()) {
+        (ControllerKind::Pci, Some(model)) => match model {
+            "pci-bridge" => Some(Connect::PCI_BRIDGE),
+            "dmi-to-pci-bridge" => Some(Connect::DMI_TO_PCI),
+            "pcie-to-pci-bridge" => Some(Connect::PCIE_TO_PCI),
+            "pcie-root-port" => Some(Connect::ROOT_PORT | Connect::SHARE_SLOT),
+            "pcie-switch-upstream-port" => Some(Connect::SWITCH_UPSTREAM),
+            "pcie-switch-downstream-port" => Some(Connect::SWITCH_DOWNSTREAM),
+            "pci-expander-bus" => Some(Connect::PCI_EXPANDER),
+            "pcie-expander-bus" => Some(Connect::PCIE_EXPANDER),
+            _ => None,
+        },
+        (ControllerKind::Usb, Some("none")) => None,
+        (ControllerKind::Usb, Some("nec-xhci" | "qemu-xhci")) if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
+        (ControllerKind::Usb | ControllerKind::Sata | ControllerKind::Ide, _) => Some(PLUGGABLE),
+        (ControllerKind::Scsi | ControllerKind::VirtioSerial, Some("virtio-transitional")) => {
+            Some(Virtio::Transitional.wants(board))
+        }
+        (ControllerKind::Scsi | ControllerKind::VirtioSerial, Some("virtio-non-transitional")) => {
+            Some(Virtio::NonTransitional.wants(board))
+        }
+        (ControllerKind::VirtioSerial, _) | (ControllerKind::Scsi, Some("virtio-scsi")) => Some(Virtio::Default.wants(board)),
+        (ControllerKind::Scsi, Some("vmpvscsi")) if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
+        (ControllerKind::Scsi, _) => Some(PLUGGABLE),
+        (ControllerKind::Pci, None)
+        | (ControllerKind::Fdc | ControllerKind::Ccid | ControllerKind::Xenbus | ControllerKind::Isa | ControllerKind::Nvme, _) => {
+            None
+        }
+    }
+}
+
+fn interface(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
+    let it = devices.interfaces.get(at)?;
+    if it.kind == InterfaceKind::Hostdev {
+        return Some(PLUGGABLE_EXPRESS);
+    }
+    match it.model.as_deref()? {
+        "usb-net" => None,
+        "virtio" => Some(Virtio::Default.wants(board)),
+        "virtio-transitional" => Some(Virtio::Transitional.wants(board)),
+        "virtio-non-transitional" => Some(Virtio::NonTransitional.wants(board)),
+        "e1000e" | "igb" | "vmxnet3" if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
+        _ => Some(PLUGGABLE),
+    }
+}
