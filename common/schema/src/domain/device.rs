@@ -1,19 +1,24 @@
 //! `<devices>`: one list per kind, in the order they are written. The registry at the end is the one list of device kinds.
 
-use virtbus_xml::{Error, ErrorKind, Node, RawElement, Xml};
+use virtbus_xml::{Error, ErrorKind, Node, Xml};
 
 pub mod address;
 pub mod audio;
 pub mod chardev;
 pub mod controller;
 pub mod disk;
+pub mod filesystem;
 pub mod graphics;
+pub mod hostdev;
 pub mod input;
 pub mod interface;
 pub mod memballoon;
 pub mod memory;
+pub mod redirected;
 pub mod rng;
+pub mod small;
 pub mod sound;
+pub mod tpm;
 pub mod video;
 pub mod watchdog;
 
@@ -22,6 +27,11 @@ pub use audio::Audio;
 pub use chardev::{Channel, Console, Parallel, Serial};
 pub use controller::Controller;
 pub use disk::Disk;
+pub use filesystem::Filesystem;
+pub use hostdev::Hostdev;
+pub use redirected::{RedirFilter, Redirdev, Smartcard};
+pub use small::{Crypto, Hub, Iommu, Lease, Panic, Pstore, Shmem, SpaprNvram, Vsock};
+pub use tpm::Tpm;
 pub use graphics::Graphics;
 pub use input::Input;
 pub use interface::Interface;
@@ -44,13 +54,13 @@ pub struct Devices {
     #[xml(children = "controller")]
     pub controllers: Vec<Controller>,
     #[xml(children = "lease")]
-    pub leases: Vec<RawElement>,
+    pub leases: Vec<Lease>,
     #[xml(children = "filesystem")]
-    pub filesystems: Vec<RawElement>,
+    pub filesystems: Vec<Filesystem>,
     #[xml(children = "interface")]
     pub interfaces: Vec<Interface>,
     #[xml(children = "smartcard")]
-    pub smartcards: Vec<RawElement>,
+    pub smartcards: Vec<Smartcard>,
     #[xml(children = "serial")]
     pub serials: Vec<Serial>,
     #[xml(children = "parallel")]
@@ -62,7 +72,7 @@ pub struct Devices {
     #[xml(children = "input")]
     pub inputs: Vec<Input>,
     #[xml(children = "tpm")]
-    pub tpms: Vec<RawElement>,
+    pub tpms: Vec<Tpm>,
     #[xml(children = "graphics")]
     pub graphics: Vec<Graphics>,
     #[xml(children = "sound")]
@@ -72,13 +82,13 @@ pub struct Devices {
     #[xml(children = "video")]
     pub videos: Vec<Video>,
     #[xml(children = "hostdev")]
-    pub hostdevs: Vec<RawElement>,
+    pub hostdevs: Vec<Hostdev>,
     #[xml(children = "redirdev")]
-    pub redirdevs: Vec<RawElement>,
+    pub redirdevs: Vec<Redirdev>,
     #[xml(child)]
-    pub redirfilter: Option<RawElement>,
+    pub redirfilter: Option<RedirFilter>,
     #[xml(children = "hub")]
-    pub hubs: Vec<RawElement>,
+    pub hubs: Vec<Hub>,
     #[xml(children = "watchdog")]
     pub watchdogs: Vec<Watchdog>,
     #[xml(children = "memballoon")]
@@ -86,21 +96,21 @@ pub struct Devices {
     #[xml(children = "rng")]
     pub rngs: Vec<Rng>,
     #[xml(child)]
-    pub nvram: Option<RawElement>,
+    pub nvram: Option<SpaprNvram>,
     #[xml(children = "panic")]
-    pub panics: Vec<RawElement>,
+    pub panics: Vec<Panic>,
     #[xml(children = "shmem")]
-    pub shmems: Vec<RawElement>,
+    pub shmems: Vec<Shmem>,
     #[xml(children = "memory")]
     pub memories: Vec<MemoryDevice>,
     #[xml(children = "iommu")]
-    pub iommus: Vec<RawElement>,
+    pub iommus: Vec<Iommu>,
     #[xml(children = "vsock")]
-    pub vsocks: Vec<RawElement>,
+    pub vsocks: Vec<Vsock>,
     #[xml(children = "crypto")]
-    pub cryptos: Vec<RawElement>,
+    pub cryptos: Vec<Crypto>,
     #[xml(children = "pstore")]
-    pub pstores: Vec<RawElement>,
+    pub pstores: Vec<Pstore>,
 }
 
 impl Devices {
@@ -194,6 +204,18 @@ placed! {
     Memballoon memballoons "memballoon",
     Rng rngs "rng",
     MemoryDevice memories "memory",
+    Filesystem filesystems "filesystem",
+    Smartcard smartcards "smartcard",
+    Tpm tpms "tpm",
+    Hostdev hostdevs "hostdev",
+    Redirdev redirdevs "redirdev",
+    Hub hubs "hub",
+    Panic panics "panic",
+    Shmem shmems "shmem",
+    Iommu iommus "iommu",
+    Vsock vsocks "vsock",
+    Crypto cryptos "crypto",
+    Pstore pstores "pstore",
 }
 
 /// A kind of device: what it is called in a document.
@@ -223,6 +245,19 @@ macro_rules! for_each_device {
             Memballoon memballoon "memballoon" memballoons,
             Rng rng "rng" rngs,
             MemoryDevice memory "memory" memories,
+            Lease small "lease" leases,
+            Filesystem filesystem "filesystem" filesystems,
+            Smartcard redirected "smartcard" smartcards,
+            Tpm tpm "tpm" tpms,
+            Hostdev hostdev "hostdev" hostdevs,
+            Redirdev redirected "redirdev" redirdevs,
+            Hub small "hub" hubs,
+            Panic small "panic" panics,
+            Shmem small "shmem" shmems,
+            Iommu small "iommu" iommus,
+            Vsock small "vsock" vsocks,
+            Crypto small "crypto" cryptos,
+            Pstore small "pstore" pstores,
         }
     };
 }

@@ -1,0 +1,103 @@
+//! Devices that a remote viewer brings: redirected USB, its filter, smart cards.
+
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
+
+use super::{
+    address::{Info, RomInfo},
+    chardev::Chardev,
+};
+
+/// `<redirdev bus='usb' type='spicevmc'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Redirdev {
+    #[xml(attr, default = RedirectedBus::Usb)]
+    pub bus: RedirectedBus,
+    #[xml(flatten)]
+    pub chardev: Chardev,
+    #[xml(flatten)]
+    pub info: RomInfo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum RedirectedBus {
+    Usb,
+}
+
+/// `<redirfilter>`: which devices a viewer may redirect.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct RedirFilter {
+    #[xml(children = "usbdev")]
+    pub usbdevs: Vec<RedirRule>,
+}
+
+/// `<usbdev class='0x08' vendor='0x1234' product='0xbeef' version='2.00' allow='yes'/>`; -1 means any.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct RedirRule {
+    #[xml(attr)]
+    pub class: Option<RuleNumber<2>>,
+    #[xml(attr)]
+    pub vendor: Option<RuleNumber<4>>,
+    #[xml(attr)]
+    pub product: Option<RuleNumber<4>>,
+    #[xml(attr)]
+    pub version: Option<String>,
+    #[xml(attr)]
+    pub allow: YesNo,
+}
+
+/// A number in hexadecimal, or -1 for any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleNumber<const W: usize>(pub Option<u64>);
+
+impl<const W: usize> virtbus_xml::Value for RuleNumber<W> {
+    fn from_text(text: &str) -> Result<Self, virtbus_xml::Fault> {
+        match text {
+            "-1" => Ok(Self(None)),
+            _ => virtbus_xml::Hex::<W>::from_text(text).map(|it| Self(Some(it.0))),
+        }
+    }
+
+    fn put(&self, out: &mut virtbus_xml::Escaped<'_>) {
+        match self.0 {
+            None => out.push("-1"),
+            Some(number) => virtbus_xml::Hex::<W>(number).put(out),
+        }
+    }
+}
+
+/// `<smartcard mode='host'>`.
+#[derive(Debug, Clone, PartialEq, Xml)]
+pub struct Smartcard {
+    #[xml(flatten)]
+    pub card: SmartcardKind,
+    #[xml(flatten)]
+    pub info: Info,
+}
+
+/// What is behind the reader.
+#[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(tag = "mode")]
+pub enum SmartcardKind {
+    Host,
+    HostCertificates(Certificates),
+    Passthrough(Chardev),
+}
+
+/// Three certificates of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = Certificates::check)]
+pub struct Certificates {
+    #[xml(children = "certificate")]
+    pub certificates: Vec<String>,
+    #[xml(child)]
+    pub database: Option<String>,
+}
+
+impl Certificates {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.certificates.len() == 3 {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::BadValue, "mode host-certificates needs exactly three certificates"))
+    }
+}
