@@ -12,4 +12,6 @@ pub mod kvm;
 pub mod label;
 pub mod memory;
 pub mod process;
+pub mod sysfs;
+pub mod tap;
 pub mod task;

@@ -27,6 +27,7 @@ use tokio::io::unix::AsyncFd;
 pub use output::{Output, OutputError};
 pub use spawn::{Rlimit, Spawn, SpawnError, Stdio, find_program};
 pub use stat::{CpuTime, Stat};
+pub(crate) use stat::{page_size, ticks};
 
 /// Children of this process that a [`Child`] still answers for: [`reap_orphans`] leaves them alone.
 static OWN_CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
