@@ -192,4 +192,3 @@ pub struct VirtiofsLock {
     #[xml(attr)]
     pub flock: Option<OnOff>,
 }
-

@@ -4,7 +4,7 @@ use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 
 /// `<graphics type='vnc'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(tag = "type", fault = Unsupported)]
+#[xml(tag = "type")]
 #[allow(clippy::large_enum_variant)]
 pub enum Graphics {
     Sdl {
@@ -56,7 +56,7 @@ pub struct Vnc {
     pub socket: Option<String>,
     #[xml(attr)]
     pub keymap: Option<String>,
-    #[xml(attr = "sharePolicy", fault = Unsupported)]
+    #[xml(attr = "sharePolicy")]
     pub share_policy: Option<SharePolicy>,
     #[xml(attr = "powerControl")]
     pub power_control: Option<YesNo>,
@@ -64,7 +64,7 @@ pub struct Vnc {
     pub passwd: Option<String>,
     #[xml(attr = "passwdValidTo", secret)]
     pub passwd_valid_to: Option<String>,
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr, lenient)]
     pub connected: Option<WhenConnected>,
     #[xml(children = "listen")]
     pub listens: Vec<Listen>,
@@ -155,13 +155,13 @@ pub struct Spice {
     pub listen: Option<String>,
     #[xml(attr)]
     pub keymap: Option<String>,
-    #[xml(attr = "defaultMode", fault = Unsupported)]
+    #[xml(attr = "defaultMode")]
     pub default_mode: Option<ChannelMode>,
     #[xml(attr, secret)]
     pub passwd: Option<String>,
     #[xml(attr = "passwdValidTo", secret)]
     pub passwd_valid_to: Option<String>,
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr, lenient)]
     pub connected: Option<WhenConnected>,
     #[xml(children = "listen")]
     pub listens: Vec<Listen>,
@@ -198,7 +198,7 @@ impl Spice {
 pub struct SpiceChannel {
     #[xml(attr)]
     pub name: String,
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr)]
     pub mode: ChannelMode,
 }
 

@@ -88,15 +88,15 @@ pub enum HostSource {
     Mdev(MdevSource),
     /// Of a container.
     Capability(CapabilitySource),
+    /// The document has none; starting the guest will fail.
+    Absent,
 }
 
 /// The kind stands on the device's element and the content in its `<source>`, so this choice is made by hand.
 impl Xml for HostSource {
     fn read(node: Node<'_>) -> Result<Self, Error> {
         let kind: HostdevKind = virtbus_xml::decode::attr(node, &[], "type", ErrorKind::BadValue)?;
-        let Some(source) = node.child("source") else {
-            return Err(node.missing("source"));
-        };
+        let Some(source) = node.child("source") else { return Ok(Self::Absent) };
         Ok(match kind {
             HostdevKind::Usb => Self::Usb(Xml::read(source)?),
             HostdevKind::Pci => Self::Pci(Xml::read(source)?),
@@ -117,6 +117,7 @@ impl Xml for HostSource {
             Self::ScsiHost(it) => it.write("source", w),
             Self::Mdev(it) => it.write("source", w),
             Self::Capability(it) => it.write("source", w),
+            Self::Absent => {}
         }
     }
 

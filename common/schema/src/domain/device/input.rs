@@ -7,7 +7,7 @@ use super::{Info, VirtioOptions};
 /// `<input type='tablet' bus='usb'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct Input {
-    #[xml(attr = "type")]
+    #[xml(attr = "type", fault = Unsupported)]
     pub kind: InputKind,
     /// Absent until the default for the kind is filled in.
     #[xml(attr)]

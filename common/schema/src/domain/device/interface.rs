@@ -28,7 +28,7 @@ pub struct Interface {
     pub mac: Option<InterfaceMac>,
     /// The host driver of `type='hostdev'`, which is written before the source.
     #[xml(child = "driver")]
-    pub hostdev_driver: Option<HostdevDriver>,
+    pub hostdev_driver: Option<VfDriver>,
     #[xml(child, omit_empty)]
     pub source: Option<InterfaceSource>,
     #[xml(children = "ip")]
@@ -95,7 +95,7 @@ impl Interface {
         }
         let is_passt = self.backend.as_ref().is_some_and(|it| it.kind == Some(InterfaceBackendKind::Passt));
         let needs_source = match self.kind {
-            InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null => false,
+            InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null | InterfaceKind::Hostdev => false,
             InterfaceKind::VhostUser => !is_passt,
             _ => true,
         };
@@ -284,11 +284,28 @@ pub enum HostdevAddress {
     },
 }
 
+/// The same for an interface, whose other kinds have drivers of other names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+pub struct VfDriver {
+    #[xml(attr)]
+    pub name: Option<String>,
+    #[xml(attr)]
+    pub model: Option<String>,
+}
+
+/// The driver on the host's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum HostdevDriverName {
+    Kvm,
+    Vfio,
+    Xen,
+}
+
 /// `<driver name='vfio' model='vfio-pci'/>` of a host device.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct HostdevDriver {
     #[xml(attr)]
-    pub name: Option<InterfaceDriverName>,
+    pub name: Option<HostdevDriverName>,
     #[xml(attr)]
     pub model: Option<String>,
 }
