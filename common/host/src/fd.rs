@@ -1,16 +1,14 @@
-//! File descriptors between processes: bytes and descriptors over Unix sockets, who the peer is, sockets handed over by
-//! the service manager.
+//! File descriptors between processes: bytes and descriptors over Unix sockets, and who the peer is.
 //!
 //! Every call here is made on a socket that does not block and returns at once; waiting is the caller's business. What
 //! the bytes mean, and how many descriptors a message may have, is not known here.
 
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use bytes::BytesMut;
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
 
 use crate::process::Stat;
@@ -20,8 +18,6 @@ use crate::process::Stat;
 const RECEIVED_MAX: usize = 32;
 /// Words of the control buffer: its header of two words, then [`RECEIVED_MAX`] descriptors of four bytes.
 const CONTROL_WORDS: usize = 2 + RECEIVED_MAX.div_ceil(2);
-/// First descriptor that the service manager hands over, see sd_listen_fds(3).
-const LISTEN_FDS_START: RawFd = 3;
 
 /// Reads once from `socket` into the spare capacity of `buffer` (which must have some), and appends the descriptors that
 /// came with those bytes to `fds`, close-on-exec set. Returns the number of bytes; 0 is the end of the connection.
@@ -151,57 +147,6 @@ pub fn group_name(gid: u32) -> Option<String> {
     nix::unistd::Group::from_gid(gid.into()).ok().flatten().map(|it| it.name)
 }
 
-/// A listening socket that the service manager opened for this process.
-#[derive(Debug)]
-pub struct Adopted {
-    /// `FileDescriptorName=` of its unit, `unknown` where there is none.
-    pub name: String,
-    /// The socket: close-on-exec and non-blocking.
-    pub socket: OwnedFd,
-}
-
-/// Takes the sockets that were passed by `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` (sd_listen_fds(3)).
-///
-/// None when the variables are absent or meant for another process, and none when asked a second time: ownership is
-/// given once. Descriptors that are not listening sockets are left alone with a warning.
-pub fn adopt_listeners() -> Vec<Adopted> {
-    static TAKEN: AtomicBool = AtomicBool::new(false);
-    let variable = |name: &str| std::env::var(name).ok();
-    let meant_for: Option<u32> = variable("LISTEN_PID").and_then(|it| it.parse().ok());
-    if meant_for != Some(std::process::id()) || TAKEN.swap(true, Ordering::SeqCst) {
-        return Vec::new();
-    }
-    let count: RawFd = variable("LISTEN_FDS").and_then(|it| it.parse().ok()).unwrap_or(0);
-    let names = variable("LISTEN_FDNAMES").unwrap_or_default();
-    let names: Vec<&str> = names.split(':').collect();
-    let mut adopted = Vec::new();
-    for index in 0..count.clamp(0, 1024) {
-        let raw = LISTEN_FDS_START + index;
-        let name = usize::try_from(index).ok().and_then(|it| names.get(it)).filter(|it| !it.is_empty());
-        match adopt(raw) {
-            Ok(socket) => adopted.push(Adopted { name: (*name.unwrap_or(&"unknown")).to_owned(), socket }),
-            Err(error) => tracing::warn!(descriptor = raw, "not a listening socket, left alone: {error}"),
-        }
-    }
-    adopted
-}
-
-fn adopt(raw: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: borrowed for the checks below only; should the number not be open, fcntl says so.
-    #[allow(unsafe_code)]
-    let seen = unsafe { BorrowedFd::borrow_raw(raw) };
-    fcntl(seen, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    if !getsockopt(&seen, sockopt::AcceptConn)? {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket does not listen"));
-    }
-    // SAFETY: the descriptor is open, was passed to this process by the environment, and `adopt_listeners` gives each
-    // number away once.
-    #[allow(unsafe_code)]
-    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
-    set_nonblocking(socket.as_fd())?;
-    Ok(socket)
-}
-
 /// Makes reads and writes of the open file behind `descriptor` return instead of wait.
 ///
 /// # Errors
@@ -215,6 +160,7 @@ pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Seek, Write};
+    use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -278,17 +224,5 @@ mod tests {
         let peer = Peer::of(left.as_fd()).unwrap();
         assert_eq!((peer.uid, u32::try_from(peer.pid).unwrap()), (own_uid(), std::process::id()));
         assert!(peer.start_time.is_some());
-    }
-
-    #[test]
-    fn only_listening_sockets_are_adopted() {
-        let listener = std::os::unix::net::UnixListener::bind(tempfile::tempdir().unwrap().path().join("s")).unwrap();
-        let raw = OwnedFd::from(listener);
-        let raw = std::os::fd::IntoRawFd::into_raw_fd(raw);
-        let adopted = adopt(raw).unwrap();
-        assert_eq!(adopted.as_raw_fd(), raw);
-        let (left, _right) = UnixStream::pair().unwrap();
-        assert!(adopt(left.as_raw_fd()).is_err());
-        assert!(adopt(1_000_000).is_err());
     }
 }
