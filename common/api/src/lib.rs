@@ -11,6 +11,7 @@
 //! * Access has been checked by the front; engines do not know who calls.
 
 pub mod access;
+pub mod document;
 pub mod error;
 pub mod event;
 pub mod flags;

@@ -3,13 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use virtbus_api::{
-    DomainRef, Error as ApiError,
+    DomainRef, Error as ApiError, document,
     flags::{DefineFlags, ListFilter, StartFlags},
 };
 use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
 
 use crate::{
-    document,
     error::Result,
     front::Cx,
     objects,
@@ -152,7 +151,7 @@ impl Connect {
 
     #[zbus(out_args("capabilities"))]
     async fn get_capabilities(&self) -> Result<String> {
-        Ok(document::capabilities(&self.cx.driver.capabilities().await?))
+        Ok(self.cx.driver.capabilities().await?.to_xml())
     }
 
     /// Empty strings stand for "the default".
@@ -168,7 +167,7 @@ impl Connect {
         params::no_flags(flags, "virConnectGetDomainCapabilities")?;
         let [emulator, arch, machine, virt] = [emulatorbin, arch, machine, virttype].map(optional);
         let document = self.cx.driver.domain_capabilities(emulator, arch, machine, virt).await?;
-        Ok(document::domain_capabilities(&document))
+        Ok(document.to_xml())
     }
 
     #[zbus(name = "GetCPUModelNames", out_args("models"))]

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use uuid::Uuid;
 use virtbus_api::{
-    DomainRef, Error as ApiError,
+    DomainRef, Error as ApiError, document,
     flags::{
         ChannelFlags, ConsoleFlags, DestroyFlags, Impact, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags,
         VcpuFlags, XmlFlags,
@@ -17,7 +17,6 @@ use virtbus_api::{
 use zbus::{Connection, OwnedFd, OwnedVariant, message::Header, object_server::SignalEmitter};
 
 use crate::{
-    document,
     error::Result,
     front::Cx,
     params::{self, no_flags, optional, word},
@@ -384,6 +383,7 @@ impl Domain {
     }
 
     /// An empty text removes the metadata.
+    #[expect(clippy::too_many_arguments, reason = "libvirt-dbus's five arguments and the message's context")]
     async fn set_metadata(
         &self,
         r#type: i32,

@@ -7,7 +7,6 @@
 
 pub mod access;
 pub mod connect;
-pub mod document;
 pub mod domain;
 pub mod error;
 pub mod front;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use virtbus_api::{DomainEvent, DomainEventKind, MonitorEvent, event::Graphics};
+use virtbus_api::{
+    DomainEvent, DomainEventKind, MonitorEvent,
+    event::{Graphics, Lifecycle},
+};
 use zbus::{Connection, object_server::SignalEmitter};
 
 use crate::{connect::Connect, domain::Domain, front::Cx, objects, params, paths};
@@ -12,15 +15,7 @@ pub async fn domain(connection: &Connection, cx: &Arc<Cx>, event: &DomainEvent) 
     let path = paths::domain(event.domain.uuid);
     let emitter = SignalEmitter::new(connection, &path)?;
     match &event.kind {
-        DomainEventKind::Lifecycle(it) => {
-            let root = SignalEmitter::new(connection, paths::ROOT)?;
-            if cx.driver.lookup_by_uuid(event.domain.uuid).is_ok() {
-                objects::add(connection, cx, &event.domain).await?;
-                changed(connection, cx, event, &emitter).await?;
-            }
-            Connect::domain_event(&root, path.as_ref(), it.number(), it.detail()).await?;
-            objects::remove_gone(connection, cx, &event.domain).await
-        }
+        DomainEventKind::Lifecycle(it) => lifecycle(connection, cx, event, *it).await,
         DomainEventKind::Reboot => Domain::rebooted(&emitter).await,
         DomainEventKind::RtcChange(offset) => Domain::rtc_change(&emitter, *offset).await,
         DomainEventKind::Watchdog(action) => Domain::watchdog(&emitter, *action).await,
@@ -48,6 +43,18 @@ pub async fn domain(connection: &Connection, cx: &Arc<Cx>, event: &DomainEvent) 
             Domain::metadata_change(&emitter, *kind, uri.as_deref().unwrap_or_default()).await
         }
     }
+}
+
+/// Sends a change of a domain's life; its object comes before the signal and goes after it.
+async fn lifecycle(connection: &Connection, cx: &Arc<Cx>, event: &DomainEvent, it: Lifecycle) -> zbus::Result<()> {
+    let path = paths::domain(event.domain.uuid);
+    let root = SignalEmitter::new(connection, paths::ROOT)?;
+    if cx.driver.lookup_by_uuid(event.domain.uuid).is_ok() {
+        objects::add(connection, cx, &event.domain).await?;
+        changed(connection, cx, event, &SignalEmitter::new(connection, &path)?).await?;
+    }
+    Connect::domain_event(&root, path.as_ref(), it.number(), it.detail()).await?;
+    objects::remove_gone(connection, cx, &event.domain).await
 }
 
 /// Sends an event of a domain's monitor.
