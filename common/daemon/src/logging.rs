@@ -23,6 +23,9 @@ use output::Sink;
 /// The log of this process, once started.
 static LOG: OnceLock<Log> = OnceLock::new();
 
+/// What each output begins with.
+static BANNER: OnceLock<Vec<String>> = OnceLock::new();
+
 /// A handle on the process's log.
 #[derive(Debug, Clone)]
 pub struct Log(Arc<RwLock<Active>>);
@@ -53,11 +56,13 @@ pub enum LogError {
 }
 
 impl Log {
-    /// Starts to log by `rules`; panics and everything that uses `tracing` end up there.
+    /// Starts to log by `rules`; panics and everything that uses `tracing` end up there. Each output begins with the lines
+    /// of `banner`, once there is something to log at all.
     ///
     /// # Errors
     /// When an output cannot be opened, or the process logs already.
-    pub fn start(rules: Rules) -> Result<Self, LogError> {
+    pub fn start(rules: Rules, banner: Vec<String>) -> Result<Self, LogError> {
+        BANNER.set(banner).map_err(|_| LogError::Twice)?;
         let sinks = open(&rules)?;
         let log = Self(Arc::new(RwLock::new(Active { rules, sinks })));
         LOG.set(log.clone()).map_err(|_| LogError::Twice)?;

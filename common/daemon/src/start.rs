@@ -57,9 +57,11 @@ pub fn start(program: Program) -> Result<Started, ExitCode> {
         complain(program.name, &*error);
         ExitCode::from(EXIT_CONFIG)
     })?;
-    let log = Log::start(rules).map_err(|error| failed(&error))?;
-    tracing::info!("libvirt version: {} (Virtbus {})", program.libvirt, program.version);
-    tracing::info!("hostname: {}", nix::unistd::gethostname().unwrap_or_default().to_string_lossy());
+    let banner = vec![
+        format!("libvirt version: {}, package: Virtbus {}", program.libvirt, program.version),
+        format!("hostname: {}", nix::unistd::gethostname().unwrap_or_default().to_string_lossy()),
+    ];
+    let log = Log::start(rules, banner).map_err(|error| failed(&error))?;
     if paths.is_session() {
         for directory in [paths.run(), paths.etc(), paths.cache()] {
             make_directory(directory, 0o700).map_err(|error| failed(&error))?;
@@ -98,6 +100,7 @@ impl Started {
         let config_file = Config::read(&file, self.args.config.is_some())?;
         let config = DaemonConfig::from_config(&config_file)?;
         self.log.change(Rules::new(&config, self.args.verbose)?)?;
+        tracing::info!("the configuration was read again");
         Ok((config_file, config))
     }
 

@@ -23,13 +23,12 @@ pub(super) fn of_event(event: &Event<'_>, spans: &str) -> String {
     text
 }
 
-/// The whole line, with line end.
-pub(super) fn whole(now: SystemTime, level: Level, metadata: &tracing::Metadata<'_>, text: &str) -> String {
+/// The whole line, with line end; `metadata` says from where, except for the banner.
+pub(super) fn whole(now: SystemTime, level: Level, metadata: Option<&tracing::Metadata<'_>>, text: &str) -> String {
     let mut line = String::with_capacity(text.len() + 96);
-    let thread = nix::unistd::gettid();
-    let module = metadata.target().rsplit("::").next().unwrap_or_default();
-    let _ = write!(line, "{}: {thread}: {} : ", Timestamp(now), level.name());
-    if level != Level::Info {
+    let _ = write!(line, "{}: {}: {} : ", Timestamp(now), nix::unistd::gettid(), level.name());
+    if let Some(metadata) = metadata {
+        let module = metadata.target().rsplit("::").next().unwrap_or_default();
         let _ = write!(line, "{module}:{} : ", metadata.line().unwrap_or(0));
     }
     escape(text, &mut line);

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use tracing::Metadata;
@@ -22,6 +23,7 @@ const SYSLOG: &str = "/dev/log";
 pub(super) struct Sink {
     level: Level,
     channel: Channel,
+    begun: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -40,14 +42,23 @@ impl Sink {
             Target::Syslog(name) => Channel::Syslog(datagrams_to(SYSLOG)?, name.clone()),
             Target::Journald => Channel::Journal(datagrams_to(JOURNAL)?),
         };
-        Ok(Self { level: output.level, channel })
+        Ok(Self { level: output.level, channel, begun: AtomicBool::new(false) })
     }
 
     pub(super) fn write(&self, level: Level, metadata: &Metadata<'_>, text: &str) {
         if level < self.level {
             return;
         }
-        let whole = || line::whole(SystemTime::now(), level, metadata, text);
+        let whole = || {
+            let now = SystemTime::now();
+            let mut lines = String::new();
+            if !self.begun.swap(true, Ordering::Relaxed) {
+                for text in super::BANNER.get().into_iter().flatten() {
+                    lines.push_str(&line::whole(now, Level::Info, None, text));
+                }
+            }
+            lines + &line::whole(now, level, Some(metadata), text)
+        };
         let _ = match &self.channel {
             Channel::Stderr => io::stderr().lock().write_all(whole().as_bytes()),
             Channel::File(file) => (&mut &*file).write_all(whole().as_bytes()),

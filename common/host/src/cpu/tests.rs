@@ -2,8 +2,11 @@
 
 use super::*;
 
-/// Writes a sysfs tree; a processor is (id, socket, core, node).
-fn tree(cpus: &[(u32, u32, u32, u32)]) -> tempfile::TempDir {
+/// Id, socket, core, node.
+type Place = (u32, u32, u32, u32);
+
+/// Writes a sysfs tree.
+fn tree(cpus: &[Place]) -> tempfile::TempDir {
     let root = tempfile::tempdir().expect("a directory");
     let write = |name: String, text: String| {
         let path = root.path().join(name);
@@ -11,7 +14,7 @@ fn tree(cpus: &[(u32, u32, u32, u32)]) -> tempfile::TempDir {
         fs::write(path, text + "\n").expect("written");
     };
     let join = |ids: Vec<u32>| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let ids = |wanted: &dyn Fn(&(u32, u32, u32, u32)) -> bool| {
+    let ids = |wanted: &dyn Fn(&Place) -> bool| {
         join(cpus.iter().filter(|cpu| wanted(cpu)).map(|cpu| cpu.0).collect())
     };
     write("cpu/online".into(), ids(&|_| true));
