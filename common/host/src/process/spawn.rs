@@ -112,7 +112,7 @@ impl Spawn {
         }
     }
 
-    /// Shows `name` as argv[0] instead of the program's path.
+    /// Shows `name` as the first argument instead of the program's path.
     pub fn arg0(mut self, name: impl Into<OsString>) -> Self {
         self.arg0 = Some(name.into());
         self
