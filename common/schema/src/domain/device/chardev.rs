@@ -5,8 +5,8 @@ use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum};
 mod source;
 
 pub use source::{
-    CharLog, CharSource, CharSourceMode, Chardev, PathChardev, ProtocolKind, Reconnect, SocketChardev, Vdagent,
-    VdagentClipboard, VdagentMouse,
+    CharLog, CharSource, CharSourceMode, Chardev, NullModem, PathChardev, ProtocolKind, Reconnect, SocketChardev,
+    Vdagent, VdagentClipboard, VdagentMouse,
 };
 
 use super::address::Info;

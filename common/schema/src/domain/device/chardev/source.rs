@@ -50,10 +50,8 @@ pub enum Chardev {
         log: Option<CharLog>,
     },
     Nmdm {
-        #[xml(attr = "source/@master")]
-        master: String,
-        #[xml(attr = "source/@slave")]
-        slave: Option<String>,
+        #[xml(child)]
+        source: NullModem,
     },
     QemuVdagent {
         #[xml(child)]
@@ -143,6 +141,15 @@ impl SocketChardev {
             Err(node.error(ErrorKind::Internal, "the character device has no source service"))
         }
     }
+}
+
+/// `<source master='/dev/nmdm0A' slave='/dev/nmdm0B'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct NullModem {
+    #[xml(attr)]
+    pub master: String,
+    #[xml(attr)]
+    pub slave: String,
 }
 
 /// `<source>`: which fields count depends on the kind.
