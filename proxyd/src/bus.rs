@@ -7,9 +7,14 @@
 //!
 //! The loop never waits for a reply, so a stuck daemon holds up its own calls only.
 
-use std::{collections::HashMap, num::NonZeroU32};
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use futures_util::TryStreamExt as _;
+use virtbus_daemon::bus::Bus;
 use zbus::{
     Connection, MatchRule, Message, MessageStream, Structure, Variant,
     fdo::{ConnectionCredentials, DBusProxy},
@@ -17,7 +22,7 @@ use zbus::{
 };
 
 /// The name that libvirt-dbus has.
-pub const LEGACY_NAME: &str = "org.libvirt";
+const LEGACY_NAME: &str = "org.libvirt";
 
 /// The daemon behind the hypervisor's objects.
 const HYPERVISOR: &str = "org.libvirt.virtqemud";
@@ -51,20 +56,49 @@ enum Pending {
 
 /// The relay of one bus connection.
 #[derive(Debug)]
-pub struct Relay {
+struct Relay {
     connection: Connection,
     senders: HashMap<String, Sender>,
     pending: HashMap<NonZeroU32, Pending>,
 }
 
+/// Relays on this bus for ever; a bus that is not there or goes away is tried again, ever more slowly.
+pub(crate) async fn serve(bus: Bus) {
+    const FIRST_WAIT: Duration = Duration::from_secs(1);
+    const LONGEST_WAIT: Duration = Duration::from_secs(60);
+    let mut wait = FIRST_WAIT;
+    loop {
+        let began = Instant::now();
+        let ended = match connect(bus).await {
+            Ok(connection) => Relay::new(connection).run().await,
+            Err(error) => Err(error),
+        };
+        let why = ended.err().map_or_else(|| "the bus closed the connection".to_owned(), |it| it.to_string());
+        if began.elapsed() > LONGEST_WAIT {
+            wait = FIRST_WAIT;
+        }
+        tracing::warn!("{LEGACY_NAME} is not served on D-Bus: {why}; trying again in {} s", wait.as_secs());
+        tokio::time::sleep(wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+    }
+}
+
+async fn connect(bus: Bus) -> zbus::Result<Connection> {
+    match bus {
+        Bus::System => zbus::connection::Builder::system(),
+        Bus::Session => zbus::connection::Builder::session(),
+    }
+    .build()
+    .await
+}
+
 impl Relay {
-    /// Takes the legacy name on this bus.
-    pub async fn new(connection: Connection) -> Self {
+    fn new(connection: Connection) -> Self {
         Self { connection, senders: HashMap::new(), pending: HashMap::new() }
     }
 
-    /// Relays until the bus is gone.
-    pub async fn run(mut self) -> zbus::Result<()> {
+    /// Takes the legacy name and relays until the bus is gone.
+    async fn run(mut self) -> zbus::Result<()> {
         let mut messages = MessageStream::from(&self.connection);
         let rule = MatchRule::builder().msg_type(Type::Signal).sender(HYPERVISOR).build()?;
         DBusProxy::new(&self.connection).await?.add_match_rule(rule).await?;

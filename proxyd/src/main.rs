@@ -4,6 +4,7 @@
 //! It reads one body, that of `CONNECT_OPEN`, and knows no guest, pool or network.
 
 mod backends;
+mod bus;
 mod session;
 
 use std::process::ExitCode;
@@ -72,6 +73,10 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
         stop.cancelled().await;
         draining.drain(CLIENTS_DEADLINE).await;
     }));
+    if let Some(on) = virtbus_daemon::bus::of(&started.paths) {
+        let stop = tasks.stop_token();
+        drop(tasks.spawn("relay org.libvirt", async move { stop.run_until_cancelled(bus::serve(on)).await }));
+    }
     notify::ready();
     let idle_timeout = started.args.idle_timeout();
     let life = Life { signals, supervisor, idle_timeout, counts: vec![server.client_count()] };

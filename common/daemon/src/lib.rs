@@ -11,6 +11,7 @@ pub mod start;
 
 pub mod activation;
 pub mod args;
+pub mod bus;
 pub mod config;
 pub mod drain;
 pub mod idle;
