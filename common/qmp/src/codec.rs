@@ -42,7 +42,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Room at the end to read into; give the count read to [`Lines::filled`]. Bytes given out earlier are let go of.
+    /// The buffer, with room at its end to read into. Bytes given out earlier are let go of.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         if self.begin > 0 {
             self.buffer.drain(..self.begin);

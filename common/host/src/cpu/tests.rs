@@ -14,9 +14,7 @@ fn tree(cpus: &[Place]) -> tempfile::TempDir {
         fs::write(path, text + "\n").expect("written");
     };
     let join = |ids: Vec<u32>| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let ids = |wanted: &dyn Fn(&Place) -> bool| {
-        join(cpus.iter().filter(|cpu| wanted(cpu)).map(|cpu| cpu.0).collect())
-    };
+    let ids = |wanted: &dyn Fn(&Place) -> bool| join(cpus.iter().filter(|cpu| wanted(cpu)).map(|cpu| cpu.0).collect());
     write("cpu/online".into(), ids(&|_| true));
     write("cpu/present".into(), ids(&|_| true));
     for (id, socket, core, node) in cpus {
