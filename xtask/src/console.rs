@@ -26,7 +26,7 @@ impl Console {
     /// Opens the console of `domain` by `virsh console ARGS`; virsh wants a terminal, so `script` gives it one.
     pub fn open(stack: &Stack, uri: &str, domain: &str, args: &str) -> Result<Self> {
         let mut command = stack.client("script");
-        command.args(["-qfec", &format!("virsh -c '{uri}' console {args} {domain}"), "/dev/null"]);
+        command.args(["-qfec", &format!("virsh --no-pkttyagent -c '{uri}' console {args} {domain}"), "/dev/null"]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.context("script")?;
         let input = child.stdin.take().context("no input")?;

@@ -40,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("virtproxyd", &["virtbus-proto", "virtbus-rpc", "virtbus-daemon", "zbus"]),
     ("xtask", &["virtbus-proto"]),
     // A test may look at everything; what it does with that is for its reviewer.
-    ("virtbus-tests", &[]),
+    ("virtbus-tests", &["xtask"]),
 ];
 
 /// Names that a library part of a daemon must not say: `main.rs` alone joins engine and fronts.
@@ -53,6 +53,9 @@ const FRONTS: &[&str] = &[
     "virtbus_daemon",
     "zbus",
 ];
+
+/// The files of composition roots, beside `main.rs` itself.
+const ROOTS: &[&str] = &["virtqemud/src/settings.rs"];
 
 /// The libraries that hold an engine.
 const ENGINES: &[&str] = &["virtqemud/src/"];
@@ -83,7 +86,7 @@ fn engines_naming_fronts(top: &Path) -> Result<Vec<String>> {
     let files = super::files(top)?;
     let engine = |it: &&super::File| ENGINES.iter().any(|dir| it.name.starts_with(dir)) && it.is_rust();
     let mut problems = Vec::new();
-    for file in files.iter().filter(engine).filter(|it| !it.name.ends_with("src/main.rs")) {
+    for file in files.iter().filter(engine).filter(|it| !it.name.ends_with("src/main.rs") && !ROOTS.contains(&&*it.name)) {
         let text = file.text()?;
         for (number, line) in (1..).zip(text.lines()).filter(|it| !it.1.trim_start().starts_with("//")) {
             let is_path = |name: &&&str| line.contains(&format!("{name}::"));

@@ -1,0 +1,29 @@
+//! The language bindings as their users have them: each script walks the lifecycle with events and prints what it saw.
+
+use std::fs;
+
+use virtbus_tests::ledger::tests_dir;
+use virtbus_tests::world::{DOORS, World};
+
+fn check_script(interpreter: &str, name: &str) {
+    let script = tests_dir().join("clients").join(name);
+    for door in DOORS {
+        let world = World::start();
+        fs::copy(&script, world.files().join(name)).unwrap();
+        let out = world.client(interpreter, door).arg(name).output().unwrap();
+        let (printed, said) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        let log = || world.stack.log("virtqemud");
+        assert!(out.status.success(), "{name} through {door:?}: {}\n{printed}\n{said}\n{}", out.status, log());
+    }
+}
+
+// Debian's bindings are built for Debian's python, whichever comes first on the path.
+#[test]
+fn python() {
+    check_script("/usr/bin/python3", "lifecycle.py");
+}
+
+#[test]
+fn perl() {
+    check_script("/usr/bin/perl", "lifecycle.pl");
+}
