@@ -75,12 +75,28 @@ impl Fault {
     }
 }
 
-/// Which part of the reference's library checks the arguments of a call: `virDomain*` and the calls that make, list
-/// or watch domains live in one, the calls that only QEMU has in another (which has no number).
+/// Which part of the reference's library checks the arguments of a call, by the beginning of the call's name: the first
+/// that fits (observed). What begins otherwise belongs to domains.
+const DOMAINS: &[(&str, ErrorDomain)] = &[
+    ("virDomainSnapshot", ErrorDomain::DomainSnapshot),
+    ("virDomainCheckpoint", ErrorDomain::DomainCheckpoint),
+    ("virNetwork", ErrorDomain::Network),
+    ("virStorage", ErrorDomain::Storage),
+    ("virNodeDevice", ErrorDomain::Nodedev),
+    ("virInterface", ErrorDomain::Interface),
+    ("virNWFilter", ErrorDomain::Nwfilter),
+    ("virSecret", ErrorDomain::Secret),
+    ("virStream", ErrorDomain::Streams),
+];
+
 fn domain_of(entry: &Entry) -> ErrorDomain {
     match entry.program {
-        Program::Remote => ErrorDomain::Domain,
+        Program::Remote => {
+            let api = entry.api.unwrap_or(entry.name);
+            DOMAINS.iter().find(|(start, _)| api.starts_with(start)).map_or(ErrorDomain::Domain, |(_, it)| *it)
+        }
         Program::Admin => ErrorDomain::Admin,
+        // The calls that only QEMU has live in a library without a number.
         Program::Qemu | Program::Lxc | Program::Keepalive => ErrorDomain::Nowhere,
     }
 }
@@ -138,7 +154,10 @@ impl std::error::Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use virtbus_proto::{Procedure, table::DomainCreate};
+    use virtbus_proto::{
+        Procedure,
+        table::{DomainCreate, DomainSnapshotCreateXml, NetworkCreate, QemuDomainMonitorCommand},
+    };
 
     /// Fields as libvirtd 11.3 sends them for the same faults.
     #[test]
@@ -156,6 +175,10 @@ mod tests {
         let it = Fault::read_only(DomainCreate::ENTRY).into_message();
         assert_eq!(it.message.as_deref(), Some("operation forbidden: read only access prevents virDomainCreate"));
         assert_eq!((it.code, it.domain), (29, 20));
+
+        assert_eq!(Fault::read_only(NetworkCreate::ENTRY).message().domain, 19);
+        assert_eq!(Fault::read_only(DomainSnapshotCreateXml::ENTRY).message().domain, 35);
+        assert_eq!(Fault::read_only(QemuDomainMonitorCommand::ENTRY).message().domain, 0);
 
         let it = Fault::flags(DomainCreate::ENTRY, 0x40).into_message();
         assert_eq!(it.message.as_deref(), Some("unsupported flags (0x40) in function virDomainCreate"));

@@ -5,8 +5,8 @@
 //!                                      engine event -> events -> frames -> rpc::server
 //! ```
 //!
-//! Read [`routes`] for how a procedure becomes a call, then any part ([`domain`] has the most). No engine is known
-//! here, and no socket; XDR ends in `from_wire` and `to_wire`, XML text in `document`.
+//! Read [`routes`] for how a procedure becomes a call, then any part (`domain` has the most). No engine is known
+//! here, and no socket; XDR ends in `from_wire` and `to_wire`, XML text in `virtbus_api::document`.
 
 pub mod routes;
 mod service;
@@ -26,7 +26,6 @@ mod session;
 mod snapshot;
 mod watch;
 
-mod document;
 mod events;
 mod frames;
 mod from_wire;

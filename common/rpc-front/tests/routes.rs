@@ -388,6 +388,20 @@ async fn a_guest_can_end_with_its_client() {
     assert_eq!(other.call(&ConnectNumOfDomains {}).await.unwrap().num, 0);
 }
 
+/// On one thread the front cannot take events while they are raised, so it lags behind.
+#[tokio::test]
+async fn a_front_that_lags_behind_disconnects_who_listens() {
+    let stand = Stand::new();
+    let (listener, other) = (stand.client().await, stand.client().await);
+    listener.call(&ConnectDomainEventRegister {}).await.unwrap();
+    let domain = virtbus_api::DomainRef::of_uuid(uuid::Uuid::from_bytes([1; 16]));
+    for _ in 0..10_000 {
+        stand.sim.raise(&domain, virtbus_api::DomainEventKind::Reboot);
+    }
+    listener.ended().await;
+    other.call(&ConnectGetUri {}).await.expect("who does not listen is left alone");
+}
+
 #[tokio::test]
 async fn faults_of_documents_say_where() {
     let stand = Stand::new();

@@ -1,7 +1,9 @@
 //! A domain's life: defining, starting, stopping and all between.
 
-use virtbus_api::flags::{DefineFlags, DestroyFlags, ShutdownFlags, StartFlags, UndefineFlags};
-use virtbus_api::{Error, flags::XmlFlags};
+use virtbus_api::{
+    Error, document,
+    flags::{DefineFlags, DestroyFlags, ShutdownFlags, StartFlags, UndefineFlags, XmlFlags},
+};
 use virtbus_proto::table::{
     ConnectDomainXmlFromNative, ConnectDomainXmlFromNativeReply, ConnectDomainXmlToNative,
     ConnectDomainXmlToNativeReply, DomainCreate, DomainCreateWithFlags, DomainCreateWithFlagsReply, DomainCreateXml,
@@ -12,7 +14,7 @@ use virtbus_proto::table::{
 };
 
 use crate::{
-    Hypervisor, document,
+    Hypervisor,
     from_wire::{self, domain},
     routes::Routes,
     to_wire,

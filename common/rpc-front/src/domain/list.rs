@@ -1,8 +1,7 @@
 //! Finding domains: lists in every form, lookups.
 
 use uuid::Uuid;
-use virtbus_api::flags::ListFilter;
-use virtbus_api::{Error, ErrorCode};
+use virtbus_api::{Error, ErrorCode, flags::ListFilter};
 use virtbus_proto::table::{
     ConnectListAllDomains, ConnectListAllDomainsReply, ConnectListDefinedDomains, ConnectListDefinedDomainsReply,
     ConnectListDomains, ConnectListDomainsReply, ConnectNumOfDefinedDomains, ConnectNumOfDefinedDomainsReply,

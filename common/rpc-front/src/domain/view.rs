@@ -1,7 +1,10 @@
 //! What is known of a domain without asking its guest: all from the engine's published views.
 
-use virtbus_api::flags::{VcpuFlags, XmlFlags};
-use virtbus_api::{flags::MessageFlags, hypervisor::domains::SecurityLabel};
+use virtbus_api::{
+    document,
+    flags::{MessageFlags, VcpuFlags, XmlFlags},
+    hypervisor::SecurityLabel,
+};
 use virtbus_proto::{
     table::{
         DomainGetAutostart, DomainGetAutostartOnce, DomainGetAutostartOnceReply, DomainGetAutostartReply,
@@ -15,7 +18,7 @@ use virtbus_proto::{
     xdr::Chars,
 };
 
-use crate::{Hypervisor, document, from_wire, routes::Routes, to_wire};
+use crate::{Hypervisor, from_wire, routes::Routes, to_wire};
 
 pub(crate) fn routes() -> Routes<Hypervisor> {
     Routes::<Hypervisor>::default()
