@@ -14,7 +14,8 @@ mod ledger;
 use std::path::PathBuf;
 use std::task::Context;
 
-use virtbus_proto::{Entry, Header, MessageType, Owner, Status, Xdr};
+pub use virtbus_proto::Owner;
+use virtbus_proto::{Entry, Header, MessageType, Status, Xdr};
 
 use crate::error::{self, Failure};
 use crate::frame::{Frame, Outbox};
