@@ -52,6 +52,8 @@ impl Domain {
         let in_cells = cells.fold(0_u64, |all, it| all.saturating_add(it.memory.size.kib));
         if in_cells > 0 {
             self.memory.size.kib = in_cells.saturating_add(self.devices.plugged_memory_kib());
+        } else if self.memory.size.kib > 0 && self.memory.size.kib <= self.devices.plugged_memory_kib() {
+            return Err(node.error(ErrorKind::BadValue, "the memory devices are larger than the memory"));
         }
         let all = self.memory.size;
         if all.kib == 0 {

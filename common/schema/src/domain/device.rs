@@ -103,12 +103,12 @@ pub struct Devices {
     pub shmems: Vec<Shmem>,
     #[xml(children = "memory")]
     pub memories: Vec<MemoryDevice>,
+    #[xml(children = "crypto")]
+    pub cryptos: Vec<Crypto>,
     #[xml(children = "iommu")]
     pub iommus: Vec<Iommu>,
     #[xml(children = "vsock")]
     pub vsocks: Vec<Vsock>,
-    #[xml(children = "crypto")]
-    pub cryptos: Vec<Crypto>,
     #[xml(children = "pstore")]
     pub pstores: Vec<Pstore>,
 }
@@ -212,9 +212,9 @@ placed! {
     Hub hubs "hub",
     Panic panics "panic",
     Shmem shmems "shmem",
+    Crypto cryptos "crypto",
     Iommu iommus "iommu",
     Vsock vsocks "vsock",
-    Crypto cryptos "crypto",
     Pstore pstores "pstore",
 }
 

@@ -106,7 +106,6 @@ pub enum ControllerKind {
     Pci,
     Xenbus,
     Isa,
-    Nvme,
 }
 
 impl ControllerKind {
@@ -159,7 +158,7 @@ impl ControllerKind {
                 "pci-expander-bus",
                 "pcie-expander-bus",
             ],
-            Self::Fdc | Self::Sata | Self::Ccid | Self::Xenbus | Self::Isa | Self::Nvme => &[],
+            Self::Fdc | Self::Sata | Self::Ccid | Self::Xenbus | Self::Isa => &[],
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use virtbus_xml::{Error, ErrorKind, Fault, Node, OnOff, Size, Value, Xml, XmlEnum};
+use virtbus_xml::{ByteSize, Error, ErrorKind, Fault, Node, OnOff, Value, Xml, XmlEnum};
 
 use super::{
     address::{Info, VirtioOptions},
@@ -37,12 +37,12 @@ pub struct Filesystem {
     pub target: Option<String>,
     #[xml(flag)]
     pub readonly: bool,
-    #[xml(child)]
-    pub space_hard_limit: Option<Size>,
-    #[xml(child)]
-    pub space_soft_limit: Option<Size>,
     #[xml(flatten)]
     pub info: Info,
+    #[xml(child)]
+    pub space_hard_limit: Option<ByteSize>,
+    #[xml(child)]
+    pub space_soft_limit: Option<ByteSize>,
 }
 
 impl Filesystem {

@@ -1,5 +1,7 @@
 //! Devices that a remote viewer brings: redirected USB, its filter, smart cards.
 
+use std::fmt::Write as _;
+
 use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
 
 use super::{
@@ -60,7 +62,9 @@ impl<const W: usize> virtbus_xml::Value for RuleNumber<W> {
     fn put(&self, out: &mut virtbus_xml::Escaped<'_>) {
         match self.0 {
             None => out.push("-1"),
-            Some(number) => virtbus_xml::Hex::<W>(number).put(out),
+            Some(number) => {
+                let _ = write!(out, "0x{number:0W$X}");
+            }
         }
     }
 }
