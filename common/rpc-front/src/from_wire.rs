@@ -7,8 +7,10 @@ use virtbus_proto::{Procedure, types};
 
 use crate::error::{Fault, Result};
 
-/// The domain that a client names. The id is what the client believes; the UUID decides.
+/// The domain that a client names; the log line of the call names it too. The id is what the client believes; the UUID
+/// decides.
 pub(crate) fn domain(it: &types::Domain) -> DomainRef {
+    tracing::Span::current().record("domain", it.name.as_str());
     DomainRef { name: it.name.clone(), uuid: Uuid::from_bytes(it.uuid), id: u32::try_from(it.id).ok() }
 }
 

@@ -64,7 +64,12 @@ impl<D: ?Sized + Send + Sync + 'static> Service for Front<D> {
             return Err(Fault::not_served(call.entry).into());
         };
         let cx = Context { driver: self.driver.clone(), client: client.clone(), hub: self.hub.clone() };
-        let span = tracing::debug_span!("call", client = client.id(), procedure = call.entry.name);
+        let span = tracing::debug_span!(
+            "call",
+            client = client.id(),
+            procedure = call.entry.name,
+            domain = tracing::field::Empty
+        );
         let served = match handler {
             Handler::View(serve) => span.in_scope(|| serve(&cx, &call.body)),
             Handler::Task(serve) => {

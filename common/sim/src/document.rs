@@ -32,7 +32,7 @@ pub(crate) fn metadata(it: &Domain, kind: &MetadataKind) -> Option<String> {
         MetadataKind::Title => it.title.clone(),
         MetadataKind::Description => it.description.clone(),
         MetadataKind::Element { uri } => {
-            let mut element = elements(it).iter().find(|it| it.namespace() == Some(uri))?.clone();
+            let mut element = it.metadata.as_ref()?.in_namespace(uri)?.clone();
             // Whoever asks for a namespace knows it: it is left out, with its prefix.
             element.attrs.retain(|(name, value)| !(name.starts_with("xmlns") && value == uri));
             let name = local_name(&element.name).to_owned();
@@ -57,10 +57,6 @@ pub(crate) fn set_metadata(it: &mut Domain, kind: &MetadataKind, value: Option<&
         }
     }
     Ok(())
-}
-
-fn elements(it: &Domain) -> &[RawElement] {
-    it.metadata.as_ref().map_or(&[], |it| &it.elements)
 }
 
 /// The element that `text` describes, in the namespace `uri` under the prefix `key`.

@@ -78,6 +78,15 @@ impl Sim {
         }
     }
 
+    fn with_definition(&self, domain: &DomainRef, change: impl FnOnce(&mut Guest)) -> Result<()> {
+        let mut table = self.table();
+        match table.guest_mut(domain)? {
+            (_, guest) if guest.defined.is_some() => change(guest),
+            _ => return Err(Error::invalid_operation("cannot set autostart for transient domain")),
+        }
+        Ok(())
+    }
+
     fn read<T>(&self, domain: &DomainRef, read: impl FnOnce(&Guest) -> Result<T>) -> Result<T> {
         read(self.table().guest(domain)?)
     }
@@ -191,13 +200,8 @@ impl Domains for Sim {
     async fn create(&self, mut domain: Box<Domain>, flags: StartFlags, lease: ClientLease) -> Result<DomainRef> {
         let started = {
             let mut table = self.table();
-            let name = domain.name.clone();
-            let uuid = document::settle_uuid(&mut domain);
+            let (name, uuid) = (domain.name.clone(), document::settle_uuid(&mut domain));
             table.check_unique(&name, uuid)?;
-            if table.named(&name).is_some_and(|it| it.live.is_some()) {
-                let text = format!("domain '{name}' is already active as '{name}'");
-                return Err(Error::invalid_operation(text));
-            }
             self.boot(&mut table, &name, Arc::from(domain), flags)?
         };
         self.end_with(&started, flags, lease);
@@ -208,9 +212,6 @@ impl Domains for Sim {
         let started = {
             let mut table = self.table();
             let (domain, guest) = table.guest_mut(domain)?;
-            if guest.live.is_some() {
-                return Err(Error::invalid_operation("domain is already running"));
-            }
             let document = guest.document()?.clone();
             self.boot(&mut table, &domain.name, document, flags)?
         };
@@ -271,23 +272,11 @@ impl Domains for Sim {
     }
 
     async fn set_autostart(&self, domain: &DomainRef, autostart: bool) -> Result<()> {
-        let mut table = self.table();
-        let (_, guest) = table.guest_mut(domain)?;
-        if guest.defined.is_none() {
-            return Err(Error::invalid_operation("cannot set autostart for transient domain"));
-        }
-        guest.autostart = autostart;
-        Ok(())
+        self.with_definition(domain, |it| it.autostart = autostart)
     }
 
     async fn set_autostart_once(&self, domain: &DomainRef, autostart: bool) -> Result<()> {
-        let mut table = self.table();
-        let (_, guest) = table.guest_mut(domain)?;
-        if guest.defined.is_none() {
-            return Err(Error::invalid_operation("cannot set autostart for transient domain"));
-        }
-        guest.autostart_once = autostart;
-        Ok(())
+        self.with_definition(domain, |it| it.autostart_once = autostart)
     }
 
     async fn rename(&self, domain: &DomainRef, name: &str) -> Result<()> {
