@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,9 +16,11 @@ use virtbus_proto::table::domain::{DomainResume, DomainShutdown, DomainSuspend};
 use virtbus_proto::table::node::{ConnectGetHostname, ConnectGetLibVersion};
 use virtbus_proto::table::session::{ConnectSetIdentity, ConnectSupportsFeature};
 use virtbus_proto::{Header, MessageType, Procedure, Program, Status, Xdr};
+use virtbus_rpc::auth::{Admission, Policy};
 use virtbus_rpc::client::{CallError, Request};
+use virtbus_rpc::error::Failure;
 use virtbus_rpc::keepalive::{Patience, ping, pong};
-use virtbus_rpc::peer::{Identity, SocketKind};
+use virtbus_rpc::peer::{Client, Identity, SocketKind};
 use virtbus_rpc::server::{Limits, Server};
 
 fn call(procedure: i32) -> Header {
@@ -324,4 +327,81 @@ async fn draining_does_not_wait_for_ever() {
     until("the call runs", || service.begun.load(Ordering::SeqCst) == 1).await;
     server.drain(Duration::from_millis(20)).await;
     assert!(matches!(running.await.unwrap(), Err(CallError::Ended(_))));
+}
+
+struct Nobody;
+
+#[async_trait::async_trait]
+impl Policy for Nobody {
+    fn admission(&self, _client: &Client) -> Admission {
+        Admission::Refused("nobody may".to_owned())
+    }
+}
+
+/// Asks for polkit, which lets a client in at its second try.
+struct SecondTry(std::sync::atomic::AtomicUsize);
+
+#[async_trait::async_trait]
+impl Policy for SecondTry {
+    fn admission(&self, _client: &Client) -> Admission {
+        Admission::Polkit
+    }
+
+    async fn ask_polkit(&self, _client: &Client) -> Result<(), Failure> {
+        tokio::task::yield_now().await;
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(virtbus_rpc::error::authentication_failed("")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_is_told_so_and_must_go() {
+    let server = Server::with_policy(Plain::new("host"), Arc::new(Nobody), Limits::default());
+    let mut raw = Raw::new(connect(&server, SocketKind::ReadWrite));
+    let seen = raw.error(call(66), &[]).await;
+    assert_eq!((seen.code, seen.message.as_deref()), (45, Some("authentication failed: nobody may")));
+    let seen = raw.error(call(157), &[]).await;
+    assert_eq!((seen.code, seen.message.as_deref()), (39, Some("authentication required")));
+    raw.send(ping(), &[]).await;
+    assert_eq!(raw.receive().await.header, pong());
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert!(raw.is_closed().await);
+}
+
+#[tokio::test]
+async fn polkit_lets_in_whom_it_lets_in() {
+    let policy = Arc::new(SecondTry(0.into()));
+    let server = Server::with_policy(Plain::new("host"), policy, Limits::default());
+    let mut raw = Raw::new(connect(&server, SocketKind::ReadWrite));
+    assert_eq!(raw.call(66, 0, &[]).await.payload(), [0, 0, 0, 1, 0, 0, 0, 2]);
+    for (procedure, text) in
+        [(67, "authentication failed"), (2, "authentication required"), (70, "authentication failed")]
+    {
+        assert_eq!(raw.error(call(procedure), &[]).await.message.as_deref(), Some(text));
+    }
+    assert_eq!(raw.call(70, 1, &[]).await.payload(), [0, 0, 0, 1]);
+    assert_eq!(raw.call(66, 2, &[]).await.payload(), [0, 0, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(raw.call(ConnectGetHostname::NUMBER, 3, &[]).await.header.status, Status::Ok);
+}
+
+#[tokio::test]
+async fn clients_beyond_the_limit_wait_for_their_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sock");
+    let server = Server::new(Plain::new("host"), Limits { max_clients: 1, ..Limits::default() });
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let accepting = server.clone();
+    let accepting =
+        virtbus_host::task::spawn("accept", async move { accepting.serve(listener, SocketKind::ReadWrite).await });
+    let first = virtbus_rpc::client::Connection::connect(&path).await.unwrap();
+    first.authenticate().await.unwrap();
+    let second = virtbus_rpc::client::Connection::connect(&path).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(50), second.authenticate()).await.is_err());
+    assert_eq!(server.clients().len(), 1);
+    drop(first);
+    second.authenticate().await.unwrap();
+    server.drain(Duration::from_secs(5)).await;
+    accepting.await.unwrap().unwrap();
 }

@@ -10,10 +10,12 @@
 //! A call that is ready at its first poll is answered in the same turn, and all replies of a turn leave in one write.
 //! Reading stops while too much waits to be done or to be written; the client is slowed down, never disconnected for it.
 
+mod end;
+mod procedures;
+mod silence;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,8 +25,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
-use virtbus_proto::table::session::{AuthListReply, AuthPolkitReply, ConnectSetIdentity, ConnectSupportsFeatureReply};
-use virtbus_proto::{Entry, Header, HeaderError, MessageType, Owner, Priority, Program, Status, Xdr, types};
+use virtbus_proto::{Entry, Header, HeaderError, MessageType, Owner, Priority, Program, Status, Xdr};
 
 use super::Shared;
 use super::flight::{Done, InFlight};
@@ -34,75 +35,20 @@ use crate::call::{Call, Reply, Route};
 use crate::connection::{Link, LinkError};
 use crate::error::{self, Failure};
 use crate::frame::{Frame, Incoming};
-use crate::keepalive::{self, Asked, Due, Watch};
-use crate::peer::{Client, Identity, SocketKind, Unasked};
+use crate::keepalive::{self, Asked, Watch};
+use crate::peer::{Client, SocketKind, Unasked};
 use crate::relay::Relay;
+use end::End;
 
 /// Bytes in the outbox from which on nothing more is read: the client does not take the replies that it asked for.
 const OUTBOX_FULL: usize = 2 * 1024 * 1024;
 /// Bytes in the outbox from which on streams and events wait. Well below the other limit, so that a client is still
 /// heard (it may want to abort a stream) while streams keep the socket busy.
 const OUTBOX_BUSY: usize = 512 * 1024;
+/// How long a client that is refused, or that does not take the reply to its last call, may stay.
+const SHOWING_OUT: Duration = Duration::from_secs(10);
 /// Turns of the loop before other tasks get theirs.
 const TURNS: usize = 16;
-/// How often a client is told that the connection lives while nothing is read from it.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
-
-/// Numbers of the session procedures that are answered here.
-mod number {
-    pub(super) const CONNECT_OPEN: i32 = 1;
-    pub(super) const CONNECT_SUPPORTS_FEATURE: i32 = 60;
-    pub(super) const AUTH_LIST: i32 = 66;
-    pub(super) const AUTH_SASL_INIT: i32 = 67;
-    pub(super) const AUTH_SASL_STEP: i32 = 69;
-    pub(super) const AUTH_POLKIT: i32 = 70;
-    pub(super) const CONNECT_SET_IDENTITY: i32 = 419;
-}
-
-/// `VIR_DRV_FEATURE_PROGRAM_KEEPALIVE`
-const FEATURE_KEEPALIVE: [u8; 4] = 10_i32.to_be_bytes();
-
-/// Why a session ended.
-#[derive(Debug)]
-pub(super) enum End {
-    /// The client closed the socket.
-    ByClient,
-    /// After a reply that asked for it.
-    Closed,
-    /// By [`Client::disconnect`].
-    Disconnected,
-    /// The client did not answer pings.
-    Silent,
-    /// The server is being shut down.
-    Drained,
-    /// The socket or the framing broke.
-    Broken(LinkError),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            End::ByClient => f.write_str("closed by the client"),
-            End::Closed => f.write_str("closed as asked"),
-            End::Disconnected => f.write_str("disconnected"),
-            End::Silent => f.write_str("no answer to pings"),
-            End::Drained => f.write_str("shutting down"),
-            End::Broken(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl From<LinkError> for End {
-    fn from(error: LinkError) -> Self {
-        End::Broken(error)
-    }
-}
-
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        End::Broken(error.into())
-    }
-}
 
 /// Calls of one priority: those that run and those that wait.
 #[derive(Debug, Default)]
@@ -129,7 +75,10 @@ pub(super) struct Session<'a> {
     expects_pongs: bool,
     /// Runs while nothing is read.
     sign_of_life: Option<Pin<Box<Sleep>>>,
+    /// Nothing more is done but to write what waits.
     closing: bool,
+    /// Runs while the client is only shown out: it may not hold its place for ever.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a> Session<'a> {
@@ -140,6 +89,7 @@ impl<'a> Session<'a> {
         events: mpsc::Receiver<Unasked>,
         admission: Admission,
     ) -> Self {
+        let deadline = matches!(admission, Admission::Refused(_)).then(|| Box::pin(tokio::time::sleep(SHOWING_OUT)));
         Self {
             shared,
             client,
@@ -156,6 +106,7 @@ impl<'a> Session<'a> {
             expects_pongs: false,
             sign_of_life: None,
             closing: false,
+            deadline,
         }
     }
 
@@ -190,13 +141,15 @@ impl<'a> Session<'a> {
             if !self.is_busy() {
                 moved |= self.streams.poll(cx, &mut self.link.outbox);
             }
+            let was_too_much = self.has_too_much();
             // What a frame has opened, or put into a stream, has not been looked at yet.
             moved |= self.take_frames(cx)? && !self.streams.is_empty();
             if let Err(reason) = self.relay.poll(cx, &mut self.link.outbox) {
                 tracing::warn!(client = self.client.id(), "disconnecting client: {reason}");
-                self.closing = true;
+                self.show_out();
             }
-            let was_busy = self.is_busy();
+            moved |= was_too_much && !self.has_too_much();
+            let (was_busy, before) = (self.is_busy(), self.link.outbox.len());
             if let Poll::Ready(result) = self.link.poll_flush(cx) {
                 result?;
                 if self.closing {
@@ -204,6 +157,13 @@ impl<'a> Session<'a> {
                 }
             }
             moved |= was_busy && !self.is_busy();
+            // A client that is busy reading need not answer pings that it has not come to.
+            if was_busy
+                && self.link.outbox.len() < before
+                && let Some(watch) = &mut self.watch
+            {
+                watch.heard();
+            }
             if self.may_read() {
                 match self.link.poll_read(cx) {
                     Poll::Ready(Ok(true)) => moved = true,
@@ -221,7 +181,18 @@ impl<'a> Session<'a> {
                 break;
             }
         }
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Err(End::Overdue);
+        }
         self.poll_keepalive(cx)
+    }
+
+    /// Ends the session once all that waits is written.
+    fn show_out(&mut self) {
+        self.closing = true;
+        self.deadline = Some(Box::pin(tokio::time::sleep(SHOWING_OUT)));
     }
 
     fn is_busy(&self) -> bool {
@@ -391,29 +362,9 @@ impl<'a> Session<'a> {
         Ok(entry)
     }
 
-    /// Answers a call at once, starts it, or lets it wait.
+    /// Answers a call at once, passes it on, starts it, or lets it wait.
     fn accept(&mut self, entry: &'static Entry, frame: Frame, cx: &mut Context<'_>) {
-        if entry.program == Program::Remote {
-            match entry.number {
-                number::CONNECT_SUPPORTS_FEATURE if frame.payload().starts_with(&FEATURE_KEEPALIVE) => {
-                    self.expects_pongs = true;
-                    if self.watch.is_none() {
-                        self.watch = Watch::start(self.shared.limits.keepalive);
-                    }
-                    return self.answer(&frame.header, Reply::of(&ConnectSupportsFeatureReply { supported: 1 }));
-                }
-                number::AUTH_LIST => return self.answer(&frame.header, self.auth_list()),
-                number::AUTH_SASL_INIT..=number::AUTH_SASL_STEP => {
-                    return self.refuse(&frame.header, &error::authentication_failed(""));
-                }
-                number::AUTH_POLKIT => return self.start_polkit(&frame, cx),
-                number::CONNECT_SET_IDENTITY => {
-                    let result = self.set_identity(&frame);
-                    return self.answer(&frame.header, result);
-                }
-                _ => {}
-            }
-        }
+        let Some(frame) = self.take_session_call(entry, frame, cx) else { return };
         match self.shared.service.route(self.client, entry, frame.payload()) {
             Route::ByOwner if self.relay.knows(entry.owner) => self.pass_on(entry.owner, entry, frame),
             Route::ByOwner | Route::Serve => self.queue(entry, frame, cx),
@@ -447,20 +398,6 @@ impl<'a> Session<'a> {
         self.fly(InFlight::new(entry, header, || service.call(client, call)), cx);
     }
 
-    fn start_polkit(&mut self, frame: &Frame, cx: &mut Context<'_>) {
-        if self.admission != Admission::Polkit {
-            return self.refuse(&frame.header, &error::authentication_failed(""));
-        }
-        let Some(entry) = virtbus_proto::entry(frame.header.program, frame.header.procedure) else { return };
-        let policy = &*self.shared.policy;
-        let client = self.client;
-        let ask = async move {
-            policy.ask_polkit(client).await?;
-            Reply::of(&AuthPolkitReply { complete: 1 })
-        };
-        self.fly(InFlight::new(entry, frame.header, || Box::pin(ask)), cx);
-    }
-
     /// Polls a call for the first time, and keeps it only when it is not done by then.
     fn fly(&mut self, mut call: InFlight<'a>, cx: &mut Context<'_>) {
         match Pin::new(&mut call).poll(cx) {
@@ -474,14 +411,7 @@ impl<'a> Session<'a> {
 
     fn finish(&mut self, done: Done) {
         let Done { header, result, .. } = done;
-        if header.program == Program::Remote.number() {
-            match header.procedure {
-                // A failed second open takes the first one away, as on the reference.
-                number::CONNECT_OPEN => self.client.set_open(result.is_ok()),
-                number::AUTH_POLKIT if result.is_ok() => self.admission = Admission::Admitted,
-                _ => {}
-            }
-        }
+        self.note_outcome(header.program, header.procedure, result.is_ok());
         // What was sent before the reply was made also arrives before it: after the reply to a deregistration, no event
         // follows.
         while let Ok(event) = self.events.try_recv() {
@@ -505,7 +435,9 @@ impl<'a> Session<'a> {
                 tracing::warn!(client = self.client.id(), serial = call.serial, "serial of an open stream used again");
             }
         }
-        self.closing |= close_after;
+        if close_after {
+            self.show_out();
+        }
     }
 
     fn refuse(&mut self, call: &Header, failure: &Failure) {
@@ -513,74 +445,5 @@ impl<'a> Session<'a> {
         let body = failure.to_bytes().or_else(|_| error::unencodable().to_bytes()).unwrap_or_default();
         // An error that does not fit is not possible: its strings are far below the limit of a frame.
         let _ = self.link.outbox.push(header, body, Vec::new());
-    }
-
-    fn auth_list(&self) -> Result<Reply, Failure> {
-        let answer = match &self.admission {
-            Admission::Admitted => types::AUTH_NONE,
-            Admission::Polkit => types::AUTH_POLKIT,
-            Admission::Refused(reason) => return Err(error::authentication_failed(reason)),
-        };
-        Reply::of(&AuthListReply { types: vec![answer] })
-    }
-
-    fn set_identity(&mut self, frame: &Frame) -> Result<Reply, Failure> {
-        let args = ConnectSetIdentity::from_bytes(frame.payload()).map_err(|_| error::undecodable())?;
-        if !self.client.is_open() {
-            return Err(error::not_open());
-        }
-        if !self.client.is_trusted() {
-            return Err(error::plain(error::OPERATION_DENIED, "only the daemon's own user may set an identity"));
-        }
-        let identity = Identity::from_params(&args.params)?;
-        self.relay.identify(&identity);
-        self.client.set_identity(identity);
-        Ok(Reply::empty())
-    }
-
-    fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        // Silence counts only while the client is listened to.
-        if self.has_too_much() {
-            if let Some(watch) = &mut self.watch {
-                watch.heard();
-            }
-            self.poll_sign_of_life(cx)?;
-        } else {
-            self.sign_of_life = None;
-        }
-        while let Some(watch) = &mut self.watch
-            && let Poll::Ready(due) = watch.poll(cx)
-        {
-            match due {
-                Due::GiveUp => return Err(End::Silent),
-                Due::Ping => self.send_now(keepalive::ping(), cx)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// While nothing is read, pings lie unread as well. A client that pings hears pongs all the same, so that it does not
-    /// take a busy daemon for a dead one.
-    fn poll_sign_of_life(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        if !self.expects_pongs {
-            return Ok(());
-        }
-        let mut timer = self.sign_of_life.take().unwrap_or_else(|| Box::pin(tokio::time::sleep(SIGN_OF_LIFE)));
-        while timer.as_mut().poll(cx).is_ready() {
-            timer = Box::pin(tokio::time::sleep(SIGN_OF_LIFE));
-            if !self.is_full() {
-                self.send_now(keepalive::pong(), cx)?;
-            }
-        }
-        self.sign_of_life = Some(timer);
-        Ok(())
-    }
-
-    fn send_now(&mut self, header: Header, cx: &mut Context<'_>) -> Result<(), End> {
-        self.link.outbox.push_empty(header);
-        if let Poll::Ready(result) = self.link.poll_flush(cx) {
-            result?;
-        }
-        Ok(())
     }
 }
