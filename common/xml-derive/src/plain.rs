@@ -11,6 +11,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
     let mut xmlns: Option<String> = None;
     let mut open = false;
     let mut before: Option<Path> = None;
+    let mut absent: Option<Path> = None;
     for attr in input.attrs.iter().filter(|it| it.path().is_ident("xml")) {
         attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("check") {
@@ -19,10 +20,12 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
                 xmlns = Some(meta.value()?.parse::<LitStr>()?.value());
             } else if meta.path.is_ident("before") {
                 before = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("absent") {
+                absent = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("open") {
                 open = true;
             } else {
-                return Err(meta.error("unknown word on a struct: check, before, xmlns or open"));
+                return Err(meta.error("unknown word on a struct: check, before, absent, xmlns or open"));
             }
             Ok(())
         })?;
@@ -39,6 +42,13 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
         quote! {
             if *self != Self::default() {
                 __w.attr_str(#name, ::virtbus_xml::names::namespace_of(#prefix).unwrap_or_default());
+            }
+        }
+    });
+    let absent = absent.map(|absent| {
+        quote! {
+            fn is_absent(__node: ::virtbus_xml::Node<'_>) -> bool {
+                #absent(__node)
             }
         }
     });
@@ -73,6 +83,8 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
             fn describe(__to: &mut dyn ::virtbus_xml::Describe) {
                 #(#describes)*
             }
+
+            #absent
         }
     })
 }

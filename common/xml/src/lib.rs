@@ -32,7 +32,8 @@
 //! | `fault = Unsupported` | bad values are reported under this [`ErrorKind`] |
 //!
 //! The default name is the field's own (`r#type` is `type`). On the container: `check = path` calls `path(&mut value, node)` after
-//! reading, to refuse or to complete; `before = path` calls `path(node)` first; `xmlns = "qemu"` declares that namespace when the value is not the default one;
+//! reading, to refuse or to complete; `before = path` calls `path(node)` first;
+//! `absent = path` asks `path(node)` whether an optional element counts as absent; `xmlns = "qemu"` declares that namespace when the value is not the default one;
 //! `open` gives the element an end tag of its own even when it has no content.
 //!
 //! An enum with `#[xml(tag = "type")]` is chosen by an attribute: variants carry fields like structs (or one flattened type, or

@@ -85,8 +85,7 @@ impl Vnc {
                     self.autoport = Some(YesNo::Yes);
                 }
                 if self.autoport == Some(YesNo::Yes) {
-                    // What the port was in another run says nothing.
-                    self.port = Some(-1);
+                    self.port.get_or_insert(-1);
                 }
                 self.autoport = Some(self.autoport.unwrap_or(YesNo::No));
             }

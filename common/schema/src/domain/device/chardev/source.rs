@@ -1,6 +1,6 @@
 //! The back ends of character devices, shared by ports, consoles, channels, redirected and other devices.
 
-use virtbus_xml::{Error, ErrorKind, FormatOptions, Node, OnOff, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 
 use crate::domain::security::SourceSecLabel;
 
@@ -9,25 +9,25 @@ use crate::domain::security::SourceSecLabel;
 #[xml(tag = "type", fault = Unsupported)]
 pub enum Chardev {
     Null {
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Vc {
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Pty {
         /// The terminal QEMU opened; also `tty=` in old documents.
         #[xml(child, live)]
         source: Option<CharSource>,
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Dev(PathChardev),
     File(PathChardev),
     Pipe(PathChardev),
     Stdio {
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Udp(SocketChardev),
@@ -36,17 +36,17 @@ pub enum Chardev {
         /// Absent for a channel until a path is chosen.
         #[xml(child)]
         source: Option<CharSource>,
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Spicevmc {
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Spiceport {
         #[xml(attr = "source/@channel")]
         channel: Option<String>,
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Nmdm {
@@ -56,13 +56,13 @@ pub enum Chardev {
     QemuVdagent {
         #[xml(child)]
         source: Option<Vdagent>,
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
     Dbus {
         #[xml(attr = "source/@channel")]
         channel: Option<String>,
-        #[xml(child, when = CharLog::is_shown)]
+        #[xml(child)]
         log: Option<CharLog>,
     },
 }
@@ -91,7 +91,7 @@ impl Chardev {
 pub struct PathChardev {
     #[xml(child)]
     pub source: Option<CharSource>,
-    #[xml(child, when = CharLog::is_shown)]
+    #[xml(child)]
     pub log: Option<CharLog>,
 }
 
@@ -113,7 +113,7 @@ pub struct SocketChardev {
     pub sources: Vec<CharSource>,
     #[xml(attr = "protocol/@type")]
     pub protocol: Option<ProtocolKind>,
-    #[xml(child, when = CharLog::is_shown)]
+    #[xml(child)]
     pub log: Option<CharLog>,
 }
 
@@ -195,19 +195,19 @@ impl Reconnect {
     }
 }
 
-/// `<log file='/path' append='on'/>`.
+/// `<log file='/path' append='on'/>`; without a file there is no log.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(absent = CharLog::has_no_file)]
 pub struct CharLog {
-    /// Without one there is no log.
     #[xml(attr)]
-    pub file: Option<String>,
+    pub file: String,
     #[xml(attr)]
     pub append: Option<OnOff>,
 }
 
 impl CharLog {
-    fn is_shown(log: &Option<Self>, _: &FormatOptions) -> bool {
-        log.as_ref().is_some_and(|it| it.file.is_some())
+    fn has_no_file(node: Node<'_>) -> bool {
+        node.attr("file").is_none()
     }
 }
 
