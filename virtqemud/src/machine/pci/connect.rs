@@ -268,7 +268,7 @@ fn controller(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
         (ControllerKind::Scsi, Some("vmpvscsi")) if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
         (ControllerKind::Scsi, _) => Some(PLUGGABLE),
         (ControllerKind::Pci, None)
-        | (ControllerKind::Fdc | ControllerKind::Ccid | ControllerKind::Xenbus | ControllerKind::Isa | ControllerKind::Nvme, _) => {
+        | (ControllerKind::Fdc | ControllerKind::Ccid | ControllerKind::Xenbus | ControllerKind::Isa, _) => {
             None
         }
     }
