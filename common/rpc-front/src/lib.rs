@@ -5,7 +5,7 @@
 //!                                      engine event -> events -> frames -> rpc::server
 //! ```
 //!
-//! Read [`routes`] for how a procedure becomes a call, then any part (`domain` has the most). No engine is known
+//! Read `routes` for how a procedure becomes a call, then any part (`domain` has the most). No engine is known
 //! here, and no socket; XDR ends in `from_wire` and `to_wire`, XML text in `virtbus_api::document`.
 
 pub mod routes;

@@ -5,7 +5,7 @@
 //! * `on`: asks an engine and may wait;
 //! * `on_stream`: as `on`, and a byte stream follows the reply.
 //!
-//! Arguments are decoded and checked against the caller's rights ([`crate::access`]) here and nowhere else. What a
+//! Arguments are decoded and checked against the caller's rights (`access`) here and nowhere else. What a
 //! route does is not known here.
 
 use std::{future::Future, pin::Pin};
