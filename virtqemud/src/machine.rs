@@ -112,3 +112,11 @@ pub fn complete(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     usb::addresses(domain)?;
     Ok(())
 }
+
+/// Places what has no place on USB.
+///
+/// # Errors
+/// There is no port left.
+pub(crate) fn usb_addresses(domain: &mut Domain) -> Result<()> {
+    usb::addresses(domain)
+}

@@ -23,7 +23,7 @@ macro_rules! always_there {
     ($($ty:ty),*) => { $( impl Absent for $ty { fn absent(&self) -> bool { false } } )* };
 }
 
-always_there!(bool, i32, u8, u16, u32, u64, String);
+always_there!(bool, i32, i64, u8, u16, u32, u64, usize, String);
 
 impl Absent for &str {
     fn absent(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
+use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac};
 use virtbus_schema::domain::device::rng::{Rng, RngBackend};
@@ -32,6 +33,14 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         input(it, board);
     }
     implicit::devices(domain)?;
+    for it in &mut domain.devices.graphics {
+        if let Graphics::Vnc(vnc) = it
+            && vnc.autoport == Some(YesNo::Yes)
+        {
+            // What the port was in another run says nothing.
+            vnc.port = Some(-1);
+        }
+    }
     videos(&mut domain.devices.videos, caps)?;
     for it in &mut domain.devices.rngs {
         rng(it);

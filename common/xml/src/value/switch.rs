@@ -23,6 +23,12 @@ macro_rules! switch {
             }
         }
 
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(if self.is_on() { $on_text } else { $off_text })
+            }
+        }
+
         impl From<bool> for $name {
             fn from(on: bool) -> Self {
                 if on { Self::$on } else { Self::$off }

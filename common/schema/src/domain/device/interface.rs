@@ -78,6 +78,41 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// A network card of a kind with nothing said about it.
+    #[must_use]
+    pub fn new(kind: InterfaceKind) -> Self {
+        Self {
+            kind,
+            managed: None,
+            trust_guest_rx_filters: None,
+            mac: None,
+            hostdev_driver: None,
+            source: None,
+            ips: Vec::new(),
+            routes: Vec::new(),
+            port_forwards: Vec::new(),
+            vlan: None,
+            virtual_port: None,
+            bandwidth: None,
+            isolated: None,
+            script: None,
+            downscript: None,
+            backend_domain: None,
+            target: None,
+            guest: None,
+            model: None,
+            driver: None,
+            backend: None,
+            filterref: None,
+            sndbuf: None,
+            teaming: None,
+            link: None,
+            mtu: None,
+            coalesce: None,
+            info: RomInfo::default(),
+        }
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         if self.kind == InterfaceKind::Hostdev {
             self.driver = None;

@@ -1,0 +1,58 @@
+//! `<channel>`: a named port between guest and host.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::chardev::{Channel, ChannelTarget, Chardev as Source};
+
+use super::address::{Place, place};
+use super::chardev::{self, Chardev};
+use super::props::props;
+use super::{AddressKind, Cx, Part, QemuDevice, Resource, alias};
+
+props! {
+    struct Port { driver: &'static str, #[serde(flatten)] place: Place, chardev: String, id: String, name: Option<String> }
+
+    struct Forward { r#type: &'static str, guestfwd: Vec<Text>, id: String }
+
+    struct Text { str: String }
+}
+
+impl QemuDevice for Channel {
+    fn resources(&self, _: &Cx<'_>) -> Vec<Resource> {
+        chardev::resources(&self.chardev)
+    }
+
+    fn address(&self) -> AddressKind {
+        AddressKind::VirtioSerial
+    }
+
+    fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+        let Channel { chardev, target, info } = self;
+        let id = alias::of(self)?;
+        let backend = Chardev::of(chardev, format!("char{id}"), cx)?;
+        match target {
+            ChannelTarget::Virtio { name, state: _ } => {
+                // SPICE's agent is found by its name.
+                let agent = matches!(chardev, Source::Spicevmc { .. } | Source::QemuVdagent { .. });
+                let name = name.clone().or_else(|| agent.then(|| "com.redhat.spice.0".to_owned()));
+                let place = place(info.address.as_ref(), info.acpi_index, cx)?;
+                let port = Port {
+                    driver: "virtserialport",
+                    place,
+                    chardev: backend.id().to_owned(),
+                    id: id.to_owned(),
+                    name,
+                };
+                Ok(vec![Part::Chardev(backend), Part::device(id, &port)?])
+            }
+            ChannelTarget::Guestfwd { address, port } => {
+                let (Some(address), Some(port)) = (address, port) else {
+                    return Err(Error::unsupported_config("a guestfwd channel needs an address and a port"));
+                };
+                let rule = format!("tcp:{address}:{port}-chardev:{}", backend.id());
+                let forward = Forward { r#type: "user", guestfwd: vec![Text { str: rule }], id: id.to_owned() };
+                Ok(vec![Part::Chardev(backend), Part::netdev(id, &forward)?])
+            }
+            ChannelTarget::Xen { .. } => Err(Error::unsupported_config("channel target 'xen' is not supported by QEMU")),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `<disk>`: the block nodes of its images, and the drive the guest sees.
+
+mod image;
+pub(crate) mod iothread;
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::Address;
+use virtbus_schema::domain::device::disk::{
+    BlockIo, Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskErrorPolicy, DiskReadErrorPolicy, DiskTarget, Geometry,
+};
+use virtbus_schema::domain::device::controller::ControllerKind;
+use virtbus_schema::xml::OnOff;
+
+use self::iothread::{Mapping, mapping};
+use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::controller::drive_place;
+use super::props::props;
+use super::{AddressKind, Cx, Part, QemuDevice, Resource, alias};
+use crate::machine::Board;
+
+pub use image::number_images;
+
+props! {
+    struct Drive {
+        driver: String,
+        #[serde(flatten)]
+        virtio: Virtio,
+        ioeventfd: Option<bool>,
+        #[serde(rename = "event_idx")]
+        event_idx: Option<bool>,
+        num_queues: Option<u32>,
+        queue_size: Option<u32>,
+        iothread: Option<String>,
+        iothread_vq_mapping: Vec<Mapping>,
+        #[serde(flatten)]
+        place: Place,
+        unit: Option<u32>,
+        channel: Option<u32>,
+        scsi_id: Option<u32>,
+        lun: Option<u32>,
+        #[serde(rename = "device_id")]
+        device_id: Option<String>,
+        share_rw: Option<bool>,
+        drive: Option<String>,
+        id: String,
+        bootindex: Option<u32>,
+        #[serde(rename = "logical_block_size")]
+        logical_block_size: Option<u32>,
+        #[serde(rename = "physical_block_size")]
+        physical_block_size: Option<u32>,
+        #[serde(rename = "discard_granularity")]
+        discard_granularity: Option<u32>,
+        wwn: Option<u64>,
+        #[serde(rename = "rotation_rate")]
+        rotation_rate: Option<u32>,
+        vendor: Option<String>,
+        product: Option<String>,
+        removable: Option<bool>,
+        write_cache: Option<&'static str>,
+        cyls: Option<u32>,
+        heads: Option<u32>,
+        secs: Option<u32>,
+        bios_chs_trans: Option<&'static str>,
+        serial: Option<String>,
+        werror: Option<&'static str>,
+        rerror: Option<&'static str>,
+    }
+
+    struct Bus { bus: String }
+}
+
+impl QemuDevice for Disk {
+    fn resources(&self, _: &Cx<'_>) -> Vec<Resource> {
+        image::resources(self)
+    }
+
+    fn address(&self) -> AddressKind {
+        match self.target.bus {
+            Some(DiskBus::Virtio) => AddressKind::Pci,
+            Some(DiskBus::Usb) => AddressKind::Usb,
+            _ => AddressKind::Drive,
+        }
+    }
+
+    fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+        let (mut parts, node) = image::nodes(self)?;
+        let drive = drive(self, node, cx)?;
+        parts.push(Part::device(alias::of(self)?, &drive)?);
+        Ok(parts)
+    }
+}
+
+/// The drive the guest sees, on top of block node `node`.
+fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
+    let Disk { device, model, target, geometry, blockio, shareable, serial, wwn, vendor, product, info, driver, .. } = disk;
+    let id = alias::of(disk)?;
+    let bus = target.bus.ok_or_else(|| Error::internal(format!("disk {} has no bus yet", target.dev)))?;
+    let mut it = Drive {
+        drive: node,
+        id: id.to_owned(),
+        bootindex: cx.boot_index(id),
+        share_rw: shareable.then_some(true),
+        wwn: wwn.as_deref().map(parse_wwn).transpose()?,
+        vendor: vendor.clone(),
+        product: product.clone(),
+        serial: serial.clone(),
+        ..Drive::default()
+    };
+    let DiskTarget { dev: _, bus: _, tray: _, removable, rotation_rate } = target;
+    it.rotation_rate = *rotation_rate;
+    match bus {
+        DiskBus::Virtio => {
+            it.driver = virtio_driver("virtio-blk", model.map_or("", |it| it.as_str()));
+            it.place = place(info.address.as_ref(), info.acpi_index, cx)?;
+            if let Some(driver) = driver {
+                virtio_options(&mut it, driver);
+            }
+        }
+        DiskBus::Usb => {
+            it.driver = "usb-storage".to_owned();
+            it.place = place(info.address.as_ref(), info.acpi_index, cx)?;
+            it.removable = Some(removable.is_some_and(OnOff::is_on));
+        }
+        DiskBus::Scsi => scsi(&mut it, disk, cx)?,
+        DiskBus::Ide | DiskBus::Sata => ata(&mut it, disk, bus, cx)?,
+        DiskBus::Fdc => {
+            it.driver = "floppy".to_owned();
+            let address = drive_place(info.address.as_ref())?;
+            it.unit = Some(address.unit);
+            if cx.board != Board::I440fx {
+                it.place = Place::on(format!("{}.0", cx.controller_name(ControllerKind::Fdc, address.controller)?));
+            }
+            it.wwn = None;
+        }
+        DiskBus::Xen | DiskBus::Uml | DiskBus::Sd => {
+            return Err(Error::internal(format!("unsupported disk bus '{bus}' with device setup")));
+        }
+    }
+    if let Some(BlockIo { logical_block_size, physical_block_size, discard_granularity }) = blockio {
+        it.logical_block_size = *logical_block_size;
+        it.physical_block_size = *physical_block_size;
+        it.discard_granularity = *discard_granularity;
+    }
+    if let Some(Geometry { cyls, heads, secs, trans }) = geometry {
+        (it.cyls, it.heads, it.secs) = (Some(*cyls), Some(*heads), Some(*secs));
+        it.bios_chs_trans = trans.map(|it| it.as_str());
+    }
+    if let Some(driver) = driver {
+        if *device != DiskDevice::Cdrom && *device != DiskDevice::Floppy {
+            it.write_cache = write_cache(driver.cache);
+        }
+        (it.werror, it.rerror) = error_policies(driver);
+    }
+    Ok(it)
+}
+
+fn parse_wwn(text: &str) -> Result<u64> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16)
+        .map_err(|_| Error::xml(format!("malformed wwn: {text}")))
+}
+
+fn virtio_options(it: &mut Drive, driver: &DiskDriver) {
+    it.virtio = virtio(Some(&driver.virtio));
+    it.ioeventfd = driver.ioeventfd.map(OnOff::is_on);
+    it.event_idx = driver.event_idx.map(OnOff::is_on);
+    it.num_queues = driver.queues;
+    it.queue_size = driver.queue_size;
+    it.iothread = driver.iothread.map(|number| format!("iothread{number}"));
+    it.iothread_vq_mapping = mapping(&driver.iothreads);
+}
+
+fn scsi(it: &mut Drive, disk: &Disk, cx: &Cx<'_>) -> Result<()> {
+    let address = drive_place(disk.info.address.as_ref())?;
+    let controller = cx.controller(ControllerKind::Scsi, address.controller);
+    let narrow = controller.is_some_and(|it| it.model.as_deref() == Some("lsilogic"));
+    it.driver = match disk.device {
+        DiskDevice::Cdrom => "scsi-cd",
+        DiskDevice::Lun => "scsi-block",
+        DiskDevice::Disk | DiskDevice::Floppy => "scsi-hd",
+    }
+    .to_owned();
+    it.place = Place::on(format!("{}.0", cx.controller_name(ControllerKind::Scsi, address.controller)?));
+    if narrow {
+        it.scsi_id = Some(address.unit);
+    } else {
+        it.channel = Some(address.bus);
+        it.scsi_id = Some(address.target);
+        it.lun = Some(address.unit);
+    }
+    if disk.device != DiskDevice::Lun {
+        // What the guest finds on the device's identification page must not change with the way the image is opened.
+        it.device_id = Some(disk.serial.clone().unwrap_or_else(|| format!("drive-{}", it.id)));
+    }
+    Ok(())
+}
+
+fn ata(it: &mut Drive, disk: &Disk, bus: DiskBus, cx: &Cx<'_>) -> Result<()> {
+    let address = drive_place(disk.info.address.as_ref())?;
+    it.driver = match disk.device {
+        DiskDevice::Cdrom => "ide-cd",
+        DiskDevice::Disk | DiskDevice::Floppy | DiskDevice::Lun => "ide-hd",
+    }
+    .to_owned();
+    let (kind, port) = match bus {
+        DiskBus::Sata => (ControllerKind::Sata, address.unit),
+        _ => (ControllerKind::Ide, address.bus),
+    };
+    it.place = Place::on(format!("{}.{port}", cx.controller_name(kind, address.controller)?));
+    it.unit = (bus == DiskBus::Ide).then_some(address.unit);
+    Ok(())
+}
+
+/// Whether the guest's cache is written back: said only where the document chooses a mode.
+fn write_cache(mode: Option<DiskCache>) -> Option<&'static str> {
+    match mode? {
+        DiskCache::Default => None,
+        DiskCache::None | DiskCache::Writeback | DiskCache::Unsafe => Some("on"),
+        DiskCache::Writethrough | DiskCache::Directsync => Some("off"),
+    }
+}
+
+fn error_policies(driver: &DiskDriver) -> (Option<&'static str>, Option<&'static str>) {
+    let write = driver.error_policy.and_then(|it| match it {
+        DiskErrorPolicy::Default => None,
+        DiskErrorPolicy::Stop => Some("stop"),
+        DiskErrorPolicy::Report => Some("report"),
+        DiskErrorPolicy::Ignore => Some("ignore"),
+        DiskErrorPolicy::Enospace => Some("enospc"),
+    });
+    let read = driver.rerror_policy.and_then(|it| match it {
+        DiskReadErrorPolicy::Default => None,
+        DiskReadErrorPolicy::Stop => Some("stop"),
+        DiskReadErrorPolicy::Report => Some("report"),
+        DiskReadErrorPolicy::Ignore => Some("ignore"),
+    });
+    // Reads follow writes unless they have a policy of their own; running out of room is no fault of reading.
+    (write, read.or(write.filter(|it| *it != "enospc")))
+}
+
+/// Whether a disk is on a bus that has drive addresses.
+#[must_use]
+pub fn has_drive_address(disk: &Disk) -> bool {
+    matches!(disk.info.address, Some(Address::Drive(_)))
+}

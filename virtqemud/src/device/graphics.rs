@@ -1,0 +1,139 @@
+//! `<graphics>`: displays. They are options of the process, not devices: none can be added later.
+
+use std::fmt::Write as _;
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::graphics::{DbusDisplay, Graphics, ListenKind, SharePolicy, Vnc};
+use virtbus_schema::xml::YesNo;
+
+use super::chardev::escape;
+use super::{AddressKind, Cx, Part, QemuDevice, Resource};
+
+/// VNC counts displays from this port.
+const FIRST_PORT: i32 = 5900;
+
+impl QemuDevice for Graphics {
+    fn resources(&self, _: &Cx<'_>) -> Vec<Resource> {
+        match self {
+            Graphics::Vnc(it) => it.socket.iter().map(|path| Resource::Socket { path: path.clone() }).collect(),
+            Graphics::EglHeadless { rendernode } => {
+                rendernode.iter().map(|path| Resource::Device { path: path.clone() }).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn address(&self) -> AddressKind {
+        AddressKind::None
+    }
+
+    fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+        match self {
+            Graphics::Vnc(it) => Ok(vec![Part::Option("-vnc", vnc(it, cx)?)]),
+            Graphics::Sdl { display: _, xauth: _, fullscreen, gl } => {
+                let mut text = "sdl".to_owned();
+                if let Some(gl) = gl {
+                    let _ = write!(text, ",gl={}", if gl.is_on() { "on" } else { "off" });
+                }
+                let mut parts = vec![Part::Option("-display", text)];
+                if *fullscreen == Some(YesNo::Yes) {
+                    parts.push(Part::Option("-full-screen", String::new()));
+                }
+                Ok(parts)
+            }
+            Graphics::EglHeadless { rendernode } => {
+                let mut text = "egl-headless".to_owned();
+                if let Some(path) = rendernode {
+                    let _ = write!(text, ",rendernode={}", escape(path));
+                }
+                Ok(vec![Part::Option("-display", text)])
+            }
+            Graphics::Dbus(it) => Ok(vec![Part::Option("-display", dbus(it)?)]),
+            Graphics::Spice(_) if !cx.caps.has_schema("command:query-spice") => {
+                Err(Error::unsupported_config("spice graphics are not supported with this QEMU"))
+            }
+            Graphics::Spice(_) => Err(Error::unsupported_config("graphics type 'spice' is not supported yet")),
+            Graphics::Rdp(_) => Err(Error::unsupported_config("graphics type 'rdp' is not supported yet")),
+            Graphics::Desktop { .. } => Err(Error::unsupported_config("graphics type 'desktop' is not supported by QEMU")),
+        }
+    }
+}
+
+fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
+    let Vnc {
+        port,
+        autoport: _,
+        websocket,
+        websocket_generated: _,
+        listen: _,
+        socket: _,
+        keymap,
+        share_policy,
+        power_control,
+        passwd,
+        // Both are told to the running display.
+        passwd_valid_to: _,
+        connected: _,
+        listens,
+        audio,
+    } = it;
+    let first = listens.first();
+    let mut text = match first.map(|it| it.kind) {
+        None | Some(ListenKind::None) => "none".to_owned(),
+        Some(ListenKind::Socket) => {
+            let path = first.and_then(|it| it.socket.as_deref());
+            format!("unix:{}", escape(path.ok_or_else(|| Error::internal("the VNC socket has no path yet"))?))
+        }
+        Some(ListenKind::Address | ListenKind::Network) => {
+            let host = first.and_then(|it| it.address.as_deref()).unwrap_or("127.0.0.1");
+            // An IPv6 address would run into the port.
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            // A port not chosen yet is shown as the first.
+            let port = port.filter(|it| *it >= 0).unwrap_or(FIRST_PORT);
+            format!("{}:{}", escape(&host), port - FIRST_PORT)
+        }
+    };
+    if let (Some(websocket), Some(ListenKind::Address | ListenKind::Network)) = (websocket, first.map(|it| it.kind)) {
+        let _ = write!(text, ",websocket={websocket}");
+    }
+    if let Some(policy) = share_policy {
+        let policy = match policy {
+            SharePolicy::AllowExclusive => "allow-exclusive",
+            SharePolicy::ForceShared => "force-shared",
+            SharePolicy::Ignore => "ignore",
+        };
+        let _ = write!(text, ",share={policy}");
+    }
+    if passwd.is_some() {
+        text.push_str(",password=on");
+    }
+    if let Some(power) = power_control {
+        let _ = write!(text, ",power-control={}", if power.is_on() { "on" } else { "off" });
+    }
+    let sound = audio.or_else(|| cx.domain.devices.audios.first().map(|it| it.id));
+    if let Some(id) = sound {
+        let _ = write!(text, ",audiodev=audio{id}");
+    }
+    // The keyboard map is an option of its own, kept beside the display's.
+    debug_assert!(keymap.as_ref().is_none_or(|it| !it.is_empty()));
+    Ok(text)
+}
+
+fn dbus(it: &DbusDisplay) -> Result<String> {
+    let DbusDisplay { p2p, address, from_config: _, gl, audio: _ } = it;
+    let mut text = "dbus".to_owned();
+    if *p2p == Some(YesNo::Yes) {
+        text.push_str(",p2p=on");
+    } else if let Some(address) = address {
+        let _ = write!(text, ",addr={}", escape(address));
+    }
+    if let Some(gl) = gl {
+        if let Some(enable) = gl.enable {
+            let _ = write!(text, ",gl={}", if enable.is_on() { "on" } else { "off" });
+        }
+        if let Some(path) = &gl.rendernode {
+            let _ = write!(text, ",rendernode={}", escape(path));
+        }
+    }
+    Ok(text)
+}

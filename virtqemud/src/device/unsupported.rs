@@ -1,0 +1,45 @@
+//! Kinds of devices that are still to be done: a guest that has one is refused when it starts, naming the element.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::filesystem::Filesystem;
+use virtbus_schema::domain::device::hostdev::Hostdev;
+use virtbus_schema::domain::device::memory::MemoryDevice;
+use virtbus_schema::domain::device::redirected::{Redirdev, Smartcard};
+use virtbus_schema::domain::device::small::{Crypto, Hub, Iommu, Lease, Panic, Pstore, Shmem, Vsock};
+use virtbus_schema::domain::device::tpm::Tpm;
+
+use super::{AddressKind, Cx, Part, QemuDevice};
+
+macro_rules! unsupported {
+    ($($kind:ty: $tag:literal,)*) => {
+        /// The elements of device kinds that cannot be started yet.
+        pub const UNSUPPORTED: &[&str] = &[$($tag),*];
+
+        $(impl QemuDevice for $kind {
+            fn address(&self) -> AddressKind {
+                AddressKind::None
+            }
+
+            fn parts(&self, _: &mut Cx<'_>) -> Result<Vec<Part>> {
+                Err(Error::unsupported_config(concat!("device <", $tag, "> is not supported yet")))
+            }
+        })*
+    };
+}
+
+unsupported! {
+    Crypto: "crypto",
+    Filesystem: "filesystem",
+    Hostdev: "hostdev",
+    Hub: "hub",
+    Iommu: "iommu",
+    Lease: "lease",
+    MemoryDevice: "memory",
+    Panic: "panic",
+    Pstore: "pstore",
+    Redirdev: "redirdev",
+    Shmem: "shmem",
+    Smartcard: "smartcard",
+    Tpm: "tpm",
+    Vsock: "vsock",
+}

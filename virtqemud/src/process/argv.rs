@@ -1,0 +1,235 @@
+//! QEMU's command line for a guest, option by option in the reference's order.
+//!
+//! The order matters to QEMU here and there (objects before what uses them) and to people everywhere: it is what they find in
+//! logs and `ps`. Devices describe themselves (`device`); here is what belongs to the machine as a whole.
+
+mod boot;
+mod clock;
+mod cpu;
+mod firmware;
+mod machine;
+mod memory;
+mod native;
+mod smbios;
+
+use std::os::fd::{OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+
+use virtbus_api::Result;
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::graphics::Graphics;
+use virtbus_schema::domain::device::watchdog::WatchdogAction;
+
+use crate::device::{Cx as DeviceCx, Network, Part, QemuDevice, alias, disk};
+use crate::process::capabilities::QemuCaps;
+
+pub use native::as_shown;
+
+/// How QEMU's monitor is reached.
+#[derive(Debug)]
+pub enum Monitor {
+    /// QEMU listens at a path; for a command line that is only shown.
+    Path(PathBuf),
+    /// A listening socket that is passed on.
+    Fd(OwnedFd),
+}
+
+/// What a command line depends on besides the guest and its emulator.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// What the emulator can do.
+    pub caps: &'a QemuCaps,
+    /// The guest's own directory (`domain-ID-NAME`), QEMU's home.
+    pub home: &'a Path,
+    /// How the monitor is reached.
+    pub monitor: Monitor,
+    /// Host ends of network cards by alias; none for a command line that is only shown.
+    pub networks: std::collections::HashMap<String, Network>,
+    /// Whether QEMU may confine itself by seccomp.
+    pub sandbox: bool,
+    /// Whether core dumps of QEMU hold the guest's memory unless the document says otherwise.
+    pub dump_guest_core: bool,
+    /// Seconds since the epoch, for clocks that do not follow the host's.
+    pub now: i64,
+}
+
+/// A finished command line.
+#[derive(Debug)]
+pub struct CommandLine {
+    /// The emulator.
+    pub program: PathBuf,
+    /// The environment, which is all there is of it.
+    pub env: Vec<(String, String)>,
+    /// The arguments.
+    pub args: Vec<String>,
+    /// Descriptors by the number they are named by in the arguments.
+    pub fds: Vec<(OwnedFd, RawFd)>,
+}
+
+impl CommandLine {
+    fn flag(&mut self, option: &str) {
+        self.args.push(option.to_owned());
+    }
+
+    fn option(&mut self, option: &str, argument: impl Into<String>) {
+        self.args.push(option.to_owned());
+        self.args.push(argument.into());
+    }
+
+    fn part(&mut self, part: &Part) {
+        let [option, argument] = part.argv();
+        self.args.push(option);
+        // Options such as -full-screen stand alone.
+        if !argument.is_empty() {
+            self.args.push(argument);
+        }
+    }
+}
+
+/// Names what the command line refers to by name: devices and images. Call it before [`build`], on the live document.
+pub fn name_parts(domain: &mut Domain) {
+    alias::assign(domain);
+    disk::number_images(domain);
+}
+
+/// The command line of a complete guest with named parts.
+///
+/// # Errors
+/// The emulator cannot do what the document asks; what is not supported yet is named under `CONFIG_UNSUPPORTED`.
+pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
+    let Cx { caps, home, monitor, networks, sandbox, dump_guest_core, now } = cx;
+    let mut line =
+        CommandLine { program: caps.binary.clone(), env: environment(home, domain), args: Vec::new(), fds: Vec::new() };
+    if let Some(emulator) = &domain.devices.emulator {
+        line.program = PathBuf::from(emulator);
+    }
+    let mut devices = DeviceCx::new(domain, caps);
+    devices.networks = networks;
+    let home = home.to_string_lossy();
+
+    line.option("-name", format!("guest={},debug-threads=on", crate::device::chardev::escape(&domain.name)));
+    line.flag("-S");
+    line.option(
+        "-object",
+        format!(r#"{{"qom-type":"secret","id":"masterKey0","format":"raw","file":{}}}"#, json_text(&format!("{home}/master-key.aes"))),
+    );
+    firmware::flash(domain, &mut line)?;
+    machine::write(domain, caps, dump_guest_core, &mut line)?;
+    if let Some(features) = &domain.features {
+        machine::smm_memory(features, &mut line);
+    }
+    let none = virtbus_schema::domain::Features::default();
+    let features = domain.features.as_ref().unwrap_or(&none);
+    if let Some(model) = cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm)? {
+        line.option("-cpu", model);
+    }
+    firmware::bios(domain, &mut line);
+    memory::write(domain, caps, &mut line)?;
+    line.option("-smp", cpu::smp(&domain.vcpu, domain.cpu.as_ref().and_then(|it| it.topology.as_ref())));
+    machine::iothreads(domain, &mut line)?;
+    memory::numa(domain, &mut line)?;
+    if let Some(uuid) = domain.uuid {
+        line.option("-uuid", uuid.hyphenated().to_string());
+    }
+    smbios::write(domain, &mut line)?;
+    if domain.devices.graphics.is_empty() {
+        line.option("-display", "none");
+    }
+    line.flag("-no-user-config");
+    line.flag("-nodefaults");
+    write_monitor(monitor, &home, &mut devices, &mut line);
+    clock::write(&domain.clock, now, &mut line);
+    line.flag("-no-shutdown");
+    machine::power_management(domain, devices.board, &mut line);
+    boot::write(domain, &mut line)?;
+    machine::pci_window(domain, &mut line);
+    write_devices(domain, &mut devices, &mut line)?;
+    if sandbox {
+        line.option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    }
+    if let Some(commandline) = &domain.qemu.commandline {
+        line.args.extend(commandline.args.iter().map(|it| it.value.clone()));
+        line.env.extend(commandline.env.iter().map(|it| (it.name.clone(), it.value.clone().unwrap_or_default())));
+    }
+    if let Some(teardown) = domain.features.as_ref().and_then(|it| it.async_teardown) {
+        line.option("-run-with", format!("async-teardown={}", if teardown.is_on() { "on" } else { "off" }));
+    }
+    line.option("-msg", "timestamp=on");
+    line.fds.extend(devices.take_descriptors());
+    Ok(line)
+}
+
+/// QEMU and its libraries find nothing of the daemon's own home.
+fn environment(home: &Path, domain: &Domain) -> Vec<(String, String)> {
+    let home = home.to_string_lossy();
+    let mut env = vec![("LC_ALL".to_owned(), "C".to_owned())];
+    env.push(("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()));
+    for (name, below) in
+        [("HOME", ""), ("XDG_DATA_HOME", "/.local/share"), ("XDG_CACHE_HOME", "/.cache"), ("XDG_CONFIG_HOME", "/.config")]
+    {
+        env.push((name.to_owned(), format!("{home}{below}")));
+    }
+    for graphics in &domain.devices.graphics {
+        if let Graphics::Sdl { display, xauth, .. } = graphics {
+            env.extend(xauth.iter().map(|it| ("XAUTHORITY".to_owned(), it.clone())));
+            env.extend(display.iter().map(|it| ("DISPLAY".to_owned(), it.clone())));
+        }
+    }
+    env
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn write_monitor(monitor: Monitor, home: &str, devices: &mut DeviceCx<'_>, line: &mut CommandLine) {
+    let way = match monitor {
+        Monitor::Path(path) => format!("path={}", crate::device::chardev::escape(&path.to_string_lossy())),
+        Monitor::Fd(fd) => format!("fd={}", devices.pass(fd)),
+    };
+    let _ = home;
+    line.option("-chardev", format!("socket,id=charmonitor,{way},server=on,wait=off"));
+    line.option("-mon", "chardev=charmonitor,id=monitor,mode=control");
+}
+
+/// All devices, in the reference's order of kinds.
+fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
+    let devices = &domain.devices;
+    let mut each = |list: &mut dyn Iterator<Item = &dyn QemuDevice>| -> Result<()> {
+        for device in list {
+            for part in device.parts(cx)? {
+                line.part(&part);
+            }
+        }
+        Ok(())
+    };
+    macro_rules! list {
+        ($($list:ident),*) => { $( each(&mut devices.$list.iter().map(|it| it as &dyn QemuDevice))?; )* };
+    }
+    list!(iommus);
+    let controllers = machine::controllers_in_order(&devices.controllers);
+    each(&mut controllers.into_iter().map(|it| it as &dyn QemuDevice))?;
+    list!(memories, hubs, disks, filesystems, interfaces, smartcards, serials, parallels, channels, consoles, tpms, inputs);
+    list!(audios, graphics, videos, sounds, watchdogs);
+    if let Some(watchdog) = devices.watchdogs.first() {
+        let action = match watchdog.action {
+            // The daemon takes the dump; QEMU only stops.
+            WatchdogAction::Dump => "pause",
+            other => other.as_str(),
+        };
+        line.option("-watchdog-action", action);
+    }
+    let mut each = |list: &mut dyn Iterator<Item = &dyn QemuDevice>| -> Result<()> {
+        for device in list {
+            for part in device.parts(cx)? {
+                line.part(&part);
+            }
+        }
+        Ok(())
+    };
+    macro_rules! list {
+        ($($list:ident),*) => { $( each(&mut devices.$list.iter().map(|it| it as &dyn QemuDevice))?; )* };
+    }
+    list!(redirdevs, hostdevs, memballoons, rngs, panics, shmems, vsocks, cryptos, pstores, leases);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! `-boot`, and a kernel that is booted directly.
+
+use std::fmt::Write as _;
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::os::AcpiTableKind;
+
+use super::CommandLine;
+
+/// Writes the options.
+pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
+    let os = &domain.os;
+    let mut out = String::new();
+    if let Some(menu) = &os.bootmenu {
+        if let Some(enable) = menu.enable {
+            let _ = write!(out, "menu={},", if enable.is_on() { "on" } else { "off" });
+        }
+        if let Some(timeout) = menu.timeout {
+            let _ = write!(out, "splash-time={timeout},");
+        }
+    }
+    if let Some(timeout) = os.bios.as_ref().and_then(|it| it.reboot_timeout) {
+        let _ = write!(out, "reboot-timeout={timeout},");
+    }
+    // Nothing but what is asked for is booted from.
+    out.push_str("strict=on");
+    line.option("-boot", out);
+    for (option, path) in [("-kernel", &os.kernel), ("-initrd", &os.initrd), ("-append", &os.cmdline), ("-dtb", &os.dtb)] {
+        if let Some(path) = path {
+            line.option(option, path.clone());
+        }
+    }
+    if let Some(shim) = &os.shim {
+        line.option("-shim", shim.clone());
+    }
+    for table in &os.acpi_tables {
+        match table.kind {
+            AcpiTableKind::Slic => line.option("-acpitable", format!("sig=SLIC,file={}", table.path)),
+            other => return Err(Error::unsupported_config(format!("ACPI table type '{other}' is not supported"))),
+        }
+    }
+    Ok(())
+}

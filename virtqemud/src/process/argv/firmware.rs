@@ -1,0 +1,110 @@
+//! Firmware given by path: flash images, or a BIOS file.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::os::{FirmwareFormat, Loader, LoaderKind, Nvram};
+use virtbus_schema::xml::YesNo;
+
+use super::CommandLine;
+use crate::device::Part;
+use crate::device::props::props;
+
+props! {
+    struct File<'a> {
+        driver: &'static str,
+        filename: &'a str,
+        node_name: &'static str,
+        auto_read_only: Option<bool>,
+        discard: Option<&'static str>,
+        read_only: Option<bool>,
+    }
+
+    struct Format { node_name: &'static str, read_only: bool, driver: &'static str, file: &'static str }
+}
+
+fn flash_loader(domain: &Domain) -> Option<&Loader> {
+    domain.os.loader.as_ref().filter(|it| it.kind == Some(LoaderKind::Pflash) && it.path.is_some())
+}
+
+fn format(it: Option<FirmwareFormat>) -> &'static str {
+    it.unwrap_or(FirmwareFormat::Raw).as_str()
+}
+
+/// The block nodes of flash images: code, and variables.
+pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
+    let Some(loader) = flash_loader(domain) else { return Ok(()) };
+    if let Some(path) = &loader.path {
+        let file = File {
+            driver: "file",
+            filename: path,
+            node_name: "libvirt-pflash0-storage",
+            auto_read_only: Some(true),
+            discard: Some("unmap"),
+            read_only: None,
+        };
+        line.part(&Part::blockdev("libvirt-pflash0-storage", &file)?);
+        let format = Format {
+            node_name: "libvirt-pflash0-format",
+            read_only: loader.readonly == Some(YesNo::Yes),
+            driver: format(loader.format),
+            file: "libvirt-pflash0-storage",
+        };
+        line.part(&Part::blockdev("libvirt-pflash0-format", &format)?);
+    }
+    if let Some(nvram) = &domain.os.nvram {
+        let path = nvram_path(nvram).ok_or_else(|| Error::unsupported_config("NVRAM that is not a file is not supported yet"))?;
+        let raw = format(nvram.format) == "raw";
+        let file = File {
+            driver: "file",
+            filename: path,
+            node_name: "libvirt-pflash1-storage",
+            auto_read_only: (!raw).then_some(true),
+            discard: (!raw).then_some("unmap"),
+            read_only: raw.then_some(false),
+        };
+        line.part(&Part::blockdev("libvirt-pflash1-storage", &file)?);
+        if !raw {
+            let format = Format {
+                node_name: "libvirt-pflash1-format",
+                read_only: false,
+                driver: format(nvram.format),
+                file: "libvirt-pflash1-storage",
+            };
+            line.part(&Part::blockdev("libvirt-pflash1-format", &format)?);
+        }
+    }
+    Ok(())
+}
+
+fn nvram_path(nvram: &Nvram) -> Option<&str> {
+    nvram.path.as_deref().or_else(|| nvram.source.as_ref().and_then(|it| it.file.as_deref()))
+}
+
+/// What `-machine` is told of the flash.
+pub(super) fn machine_options(domain: &Domain) -> String {
+    let mut out = String::new();
+    if flash_loader(domain).is_none() {
+        return out;
+    }
+    out.push_str(",pflash0=libvirt-pflash0-format");
+    if let Some(nvram) = &domain.os.nvram {
+        let node = if format(nvram.format) == "raw" { "storage" } else { "format" };
+        out.push_str(",pflash1=libvirt-pflash1-");
+        out.push_str(node);
+    }
+    out
+}
+
+/// A BIOS file; or, for flash with secure boot, that only system management mode may write it.
+pub(super) fn bios(domain: &Domain, line: &mut CommandLine) {
+    let Some(loader) = &domain.os.loader else { return };
+    match (loader.kind, &loader.path) {
+        (Some(LoaderKind::Pflash), _) => {
+            if loader.secure == Some(YesNo::Yes) {
+                line.option("-global", "driver=cfi.pflash01,property=secure,value=on");
+            }
+        }
+        (_, Some(path)) => line.option("-bios", path.clone()),
+        (_, None) => {}
+    }
+}

@@ -1,0 +1,40 @@
+//! A command line that is only shown (`virsh domxml-to-native`): what would have to be made on the host first is left out.
+
+use virtbus_api::Result;
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::Boot;
+use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac, Script};
+
+use crate::machine::pci;
+
+/// Makes a complete guest one whose command line can be shown: network cards become plain taps with nothing but model, MAC
+/// address and boot order, and take the first free places.
+///
+/// # Errors
+/// There is no place for a network card.
+pub fn as_shown(domain: &mut Domain) -> Result<()> {
+    for it in &mut domain.devices.interfaces {
+        let kept = Kept { mac: it.mac, model: it.model.take(), script: it.script.take(), boot: it.info.boot.take() };
+        *it = kept.into();
+    }
+    pci::assign::addresses(domain, false)?;
+    crate::machine::usb_addresses(domain)
+}
+
+/// What is left of a network card.
+struct Kept {
+    mac: Option<InterfaceMac>,
+    model: Option<String>,
+    script: Option<Script>,
+    boot: Option<Boot>,
+}
+
+impl From<Kept> for Interface {
+    fn from(it: Kept) -> Self {
+        let Kept { mac, model, script, boot } = it;
+        let mut card = Self::new(InterfaceKind::Ethernet);
+        (card.mac, card.model, card.script) = (mac, model, script);
+        card.info.boot = boot;
+        card
+    }
+}
