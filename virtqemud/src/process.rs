@@ -1,3 +1,10 @@
 //! QEMU processes: what a binary can do, how one is started, and what runs.
 
+pub mod argv;
 pub mod capabilities;
+pub(crate) mod launch;
+pub(crate) mod log;
+pub(crate) mod monitor;
+pub(crate) mod ports;
+pub(crate) mod provisional;
+pub(crate) mod spawn;
