@@ -99,6 +99,9 @@ pub struct Cpus {
     pub models: Vec<CpuModel>,
     /// All properties of the largest CPU that can be had (`max`), by name.
     pub max: BTreeMap<String, serde_json::Value>,
+    /// The same with what would keep a guest from migrating, and all Hyper-V enlightenments; empty where `max` has no such
+    /// choice.
+    pub all: BTreeMap<String, serde_json::Value>,
 }
 
 /// All that is known of a QEMU binary.

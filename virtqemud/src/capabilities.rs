@@ -1,0 +1,293 @@
+//! What the host and its emulators can do, as documents: `virsh capabilities` and `virsh domcapabilities`.
+//!
+//! What does not change while the daemon runs (the CPU map, the host's CPU, swtpm) is found out once; what an emulator can do
+//! comes from [`Cache`], which probes each binary once; memory and descriptors of firmware are read at each call. The builders
+//! below are pure. Nothing here knows a domain.
+
+pub mod arch;
+pub mod cpu_map;
+pub mod cpu_model;
+pub mod domain;
+pub mod firmware;
+pub mod guests;
+pub mod host;
+pub mod host_cpu;
+pub mod topology;
+pub mod tpm;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use virtbus_api::{Error, ErrorCode, Result};
+use virtbus_schema::capabilities::Capabilities;
+use virtbus_schema::domain_capabilities::DomainCapabilities;
+
+use crate::process::capabilities::{Accel, Cache, MachineType, QemuCaps};
+use arch::{ARCHES, Arch};
+use cpu_map::CpuMap;
+use domain::{Subject, Surroundings};
+use firmware::Firmware;
+use host::HostSettings;
+use host_cpu::HostCpuFacts;
+use topology::Sysfs;
+
+/// The kinds of guest libvirt has names for; of these, `qemu` and `kvm` are served.
+const KINDS: &[&str] = &[
+    "qemu", "kqemu", "kvm", "xen", "lxc", "uml", "openvz", "test", "vmware", "hyperv", "vbox", "phyp", "parallels", "bhyve",
+    "vz", "hvf",
+];
+
+/// What is found out once.
+#[derive(Debug)]
+struct Facts {
+    arch: Arch,
+    /// The x86 map on an x86 host; of the host's family elsewhere.
+    map: Option<CpuMap>,
+    cpu: HostCpuFacts,
+    tpm_versions: Option<Vec<&'static str>>,
+}
+
+/// Makes the documents.
+#[derive(Debug)]
+pub struct Documents {
+    settings: HostSettings,
+    sys: Sysfs,
+    map_directory: PathBuf,
+    firmware_directories: Vec<PathBuf>,
+    facts: OnceCell<Arc<Facts>>,
+}
+
+impl Documents {
+    /// For this host, with what an administrator has set.
+    #[must_use]
+    pub fn new(settings: HostSettings) -> Self {
+        Self {
+            settings,
+            sys: Sysfs::new("/sys"),
+            map_directory: cpu_map::DIRECTORY.into(),
+            firmware_directories: firmware::DIRECTORIES.iter().map(PathBuf::from).collect(),
+            facts: OnceCell::new(),
+        }
+    }
+
+    /// Finds out what is found out once, and probes the emulators of the host's own architectures, so that no client waits for
+    /// it. Errors come again when somebody asks.
+    pub async fn prepare(&self, emulators: &Cache) {
+        let Ok(facts) = self.facts().await else { return };
+        let found = ARCHES.iter().filter(|it| facts.arch.runs(**it)).filter_map(|it| it.emulator(facts.arch));
+        for binary in found {
+            if let Err(error) = emulators.find(&binary).await {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+
+    /// `virsh capabilities`.
+    ///
+    /// # Errors
+    /// When the host's architecture is not known.
+    pub async fn host_capabilities(&self, emulators: &Cache) -> Result<Capabilities> {
+        let facts = self.facts().await?;
+        let mut guests = Vec::new();
+        for arch in ARCHES {
+            let Some(binary) = arch.emulator(facts.arch) else { continue };
+            match emulators.find(&binary).await {
+                Ok(caps) => guests.push(guests::guest(facts.arch, *arch, &caps)),
+                // A broken emulator takes its guests away, not the whole document.
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        let (sys, settings) = (self.sys.clone(), self.settings.clone());
+        let host = blocking(move || host::read(&sys, facts.arch, &facts.cpu, facts.map.as_ref(), &settings)).await?;
+        Ok(Capabilities { host, guests })
+    }
+
+    /// `virsh domcapabilities`; what is not given is chosen as the reference chooses it.
+    ///
+    /// # Errors
+    /// `INVALID_ARG` for names that are unknown or do not go together, `CONFIG_UNSUPPORTED` when no emulator is installed for
+    /// the architecture, `SYSTEM_ERROR` when the given one is not there.
+    pub async fn domain_capabilities(
+        &self,
+        emulators: &Cache,
+        emulator: Option<&str>,
+        arch: Option<&str>,
+        machine: Option<&str>,
+        kind: Option<&str>,
+    ) -> Result<DomainCapabilities> {
+        let facts = self.facts().await?;
+        if let Some(kind) = kind.filter(|it| !KINDS.contains(it)) {
+            return Err(Error::invalid_arg(format!("unknown virttype: {kind}")));
+        }
+        let named = arch
+            .map(|name| Arch::named(name).ok_or_else(|| Error::invalid_arg(format!("unknown architecture: {name}"))))
+            .transpose()?;
+        let arch = named.unwrap_or(facts.arch);
+        let binary = match emulator {
+            Some(emulator) => PathBuf::from(emulator),
+            None => arch.emulator(facts.arch).ok_or_else(|| {
+                Error::unsupported_config(format!("unable to find any emulator to serve '{}' architecture", arch.name))
+            })?,
+        };
+        let caps = emulators.find(&binary).await?;
+        let arch = fitting_arch(&caps, named, facts.arch)?;
+        let accel = fitting_accel(&caps, arch, facts.arch, kind)?;
+        fitting_machine(&caps, machine)?;
+
+        let machine = machine.map(str::to_owned);
+        let directories = self.firmware_directories.clone();
+        let sys = self.sys.clone();
+        blocking(move || {
+            // Found before; looked up again because a borrow cannot go to another thread.
+            let machine = fitting_machine(&caps, machine.as_deref())?;
+            let firmware = firmware::installed(&directories);
+            let subject = Subject { caps: &caps, arch, machine, accel };
+            Ok(domain::document(subject, facts.surroundings(arch, &firmware, &firmware::at_usual_places(), has_vfio(&sys))))
+        })
+        .await?
+    }
+
+    /// The names of CPU models for an architecture; none where any name is accepted.
+    ///
+    /// # Errors
+    /// `INVALID_ARG` for an unknown architecture, `NO_SUPPORT` for one whose CPUs have no models at all.
+    pub async fn cpu_models(&self, arch: &str) -> Result<Vec<String>> {
+        let Some(known) = Arch::named(arch) else {
+            return Err(Error::invalid_arg(format!("cannot find architecture {arch}")));
+        };
+        let Some(family) = known.map_family() else {
+            let any = known.is_arm() || matches!(known.name, "s390" | "s390x" | "riscv32" | "riscv64" | "loongarch64");
+            return if any {
+                Ok(Vec::new())
+            } else {
+                Err(Error::no_support(format!("'{arch}' architecture is not supported by CPU driver")))
+            };
+        };
+        let directory = self.map_directory.clone();
+        let map = blocking(move || CpuMap::load(&directory, family)).await?;
+        let map = map.map_err(|error| Error::system("CPU map", &error))?;
+        Ok(map.models.into_iter().map(|it| it.name).collect())
+    }
+
+    /// The most vCPUs of a guest of this kind, as `virConnectGetMaxVcpus` has it: a limit of old for translated guests, the
+    /// kernel's for others.
+    ///
+    /// # Errors
+    /// `INVALID_ARG` for a kind that is not served; when KVM does not answer.
+    pub async fn max_vcpus(&self, kind: Option<&str>) -> Result<u32> {
+        match kind {
+            None | Some("qemu") => Ok(16),
+            Some("kvm") => {
+                let facts = self.facts().await?;
+                facts.cpu.kvm_max_vcpus.ok_or_else(|| {
+                    let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+                    Error::system("Unable to open /dev/kvm", &error)
+                })
+            }
+            Some(other) => Err(Error::invalid_arg(format!("unknown type '{other}'"))),
+        }
+    }
+
+    async fn facts(&self) -> Result<Arc<Facts>> {
+        let found = self.facts.get_or_try_init(|| async {
+            let directory = self.map_directory.clone();
+            let tpm_versions = tpm::emulated_versions().await;
+            let arch = Arch::of_host().map_err(|error| Error::system("the host's architecture", &error))?;
+            let facts = blocking(move || {
+                let map = arch.map_family().and_then(|family| load_map(&directory, family));
+                let cpu = HostCpuFacts::read(map.as_ref().filter(|_| arch.is_x86()));
+                Facts { arch, map, cpu, tpm_versions }
+            });
+            facts.await.map(Arc::new)
+        });
+        found.await.map(Arc::clone)
+    }
+}
+
+impl Facts {
+    fn surroundings<'a>(
+        &'a self,
+        guest: Arch,
+        firmware: &'a [Firmware],
+        firmware_files: &'a [PathBuf],
+        vfio: bool,
+    ) -> Surroundings<'a> {
+        Surroundings {
+            arch: self.arch,
+            cpu: &self.cpu,
+            map: self.map.as_ref().filter(|_| guest.map_family() == self.arch.map_family()),
+            firmware,
+            firmware_files,
+            tpm_versions: self.tpm_versions.as_deref(),
+            vfio,
+        }
+    }
+}
+
+fn load_map(directory: &Path, family: &str) -> Option<CpuMap> {
+    let map = CpuMap::load(directory, family);
+    map.inspect_err(|error| tracing::warn!("CPU models have no names of libvirt's here: {error}")).ok()
+}
+
+/// Whether devices can be given to guests: there are groups the IOMMU keeps apart, and the driver's device.
+fn has_vfio(sys: &Sysfs) -> bool {
+    !sys.names("kernel/iommu_groups").is_empty() && Path::new("/dev/vfio/vfio").exists()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal(format!("reading what the host can do: {error}")))
+}
+
+/// The guest's architecture: the one asked for if the emulator serves it; else the host's, or the emulator's own where that is
+/// of another family.
+fn fitting_arch(caps: &QemuCaps, asked: Option<Arch>, host: Arch) -> Result<Arch> {
+    let own = Arch::named(&caps.arch).ok_or_else(|| Error::internal(format!("unknown architecture: {}", caps.arch)))?;
+    let asked = match asked {
+        Some(asked) => asked,
+        None if host.runs(own) => host,
+        None => own,
+    };
+    if own.runs(asked) {
+        return Ok(asked);
+    }
+    Err(Error::invalid_arg(if asked.runs(own) {
+        format!("Emulator '{}' does not support arch '{}'", caps.binary.display(), asked.name)
+    } else {
+        format!("architecture from emulator '{}' doesn't match given architecture '{}'", own.name, asked.name)
+    }))
+}
+
+fn fitting_accel(caps: &QemuCaps, arch: Arch, host: Arch, kind: Option<&str>) -> Result<Accel> {
+    let kvm = caps.kvm() && host.runs(arch);
+    match kind {
+        None if kvm => Ok(Accel::Kvm),
+        None | Some("qemu") => Ok(Accel::Tcg),
+        Some("kvm") if kvm => Ok(Accel::Kvm),
+        Some(other) => Err(Error::invalid_arg(format!(
+            "Emulator '{}' does not support virt type '{other}'",
+            caps.binary.display()
+        ))),
+    }
+}
+
+fn fitting_machine<'a>(caps: &'a QemuCaps, asked: Option<&str>) -> Result<&'a MachineType> {
+    let found = match asked {
+        Some(name) => caps.machine(name).filter(|it| it.name != "none"),
+        None => caps.default_machine(),
+    };
+    found.ok_or_else(|| {
+        Error::new(
+            ErrorCode::InvalidArg,
+            format!(
+                "the machine '{}' is not supported by emulator '{}'",
+                asked.unwrap_or_default(),
+                caps.binary.display()
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;
