@@ -97,20 +97,20 @@ pub fn emulator(domain: &Domain, exists: impl Fn(&Path) -> bool) -> Result<PathB
 /// # Errors
 /// Under the reference's codes for the same fault.
 pub fn complete(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
-    check::emulator(domain, caps)?;
     defaults::basics(domain, caps);
-    check::machine(domain, caps)?;
     disk::order(&mut domain.devices.disks);
     implicit::board(domain, caps)?;
     defaults::cpu(domain, caps)?;
     devices::defaults(domain, caps)?;
     implicit::devices(domain)?;
     port::consoles(domain)?;
-    check::domain(domain, caps)?;
     port::addresses(domain)?;
     pci::assign::addresses(domain, true)?;
     usb::addresses(domain)?;
-    Ok(())
+    // Last, as the reference: a guest without room for its devices is told so first.
+    check::emulator(domain, caps)?;
+    check::machine(domain, caps)?;
+    check::domain(domain, caps)
 }
 
 /// Places what has no place on USB.

@@ -2,7 +2,8 @@
 
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 
-/// Numbers the controllers that have no index: each gets the lowest free one of its kind.
+/// Numbers the controllers that have no index: each gets the lowest free one of its kind. The controllers of an ICH9 USB set
+/// share a number: one that follows another of the set takes its.
 pub(super) fn number(controllers: &mut [Controller]) {
     for at in 0..controllers.len() {
         let Some(it) = controllers.get(at) else { continue };
@@ -10,12 +11,20 @@ pub(super) fn number(controllers: &mut [Controller]) {
             continue;
         }
         let kind = it.kind;
+        let before = at.checked_sub(1).and_then(|at| controllers.get(at)).filter(|before| is_ich9(it) && is_ich9(before));
+        let shared = before.and_then(|before| before.index).filter(|index| {
+            !controllers.iter().any(|other| other.index == Some(*index) && other.kind == kind && other.model == it.model)
+        });
         let taken: Vec<u32> = controllers.iter().filter(|it| it.kind == kind).filter_map(|it| it.index).collect();
-        let free = (0..).find(|number| !taken.contains(number));
+        let index = shared.or_else(|| (0..).find(|number| !taken.contains(number)));
         if let Some(it) = controllers.get_mut(at) {
-            it.index = free;
+            it.index = index;
         }
     }
+}
+
+fn is_ich9(it: &Controller) -> bool {
+    it.kind == ControllerKind::Usb && it.model.as_deref().is_some_and(|model| model.starts_with("ich9-"))
 }
 
 /// Adds a controller behind those of its kind with lower numbers, or at the end.

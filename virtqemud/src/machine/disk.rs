@@ -68,9 +68,7 @@ pub(super) fn defaults(disks: &mut [Disk]) -> Result<()> {
             let driver = disk.driver.get_or_insert_with(DiskDriver::default);
             driver.name.get_or_insert_with(|| "qemu".to_owned());
             // An image whose format is not named is raw, whatever it holds.
-            if driver.format.is_none() && disk.source.is_some() || disk.device != DiskDevice::Floppy {
-                driver.format.get_or_insert_with(|| "raw".to_owned());
-            }
+            driver.format.get_or_insert_with(|| "raw".to_owned());
         }
     }
     places(disks)

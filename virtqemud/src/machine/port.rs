@@ -3,7 +3,7 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::address::VirtioSerialAddress;
 use virtbus_schema::domain::device::chardev::{
-    ChannelTarget, Console, ConsoleTarget, ConsoleTargetKind, Serial, SerialModel, SerialTarget, SerialTargetKind,
+    ChannelTarget, Chardev, Console, ConsoleTarget, ConsoleTargetKind, Serial, SerialModel, SerialTarget, SerialTargetKind,
 };
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::{Address, Info};
@@ -38,6 +38,14 @@ pub(super) fn controllers(devices: &mut Devices) {
 /// Never so far.
 pub(super) fn consoles(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
+    for it in &mut devices.channels {
+        if let Chardev::Unix { source, .. } = &mut it.chardev
+            && source.as_ref().is_some_and(|it| it.path.is_none())
+        {
+            // Its path is chosen at each start.
+            *source = None;
+        }
+    }
     pair(devices);
     let mut ports: Vec<Option<u32>> =
         devices.serials.iter().map(|it| it.target.as_ref().and_then(|target| target.port)).collect();

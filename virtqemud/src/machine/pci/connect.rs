@@ -3,10 +3,13 @@
 use virtbus_schema::domain::device::chardev::SerialTargetKind;
 use virtbus_schema::domain::device::controller::ControllerKind;
 use virtbus_schema::domain::device::disk::{DiskBus, DiskModel};
+use virtbus_schema::domain::device::hostdev::{Hostdev, HostdevKind, HostdevModel};
 use virtbus_schema::domain::device::input::{InputBus, InputModel};
 use virtbus_schema::domain::device::interface::InterfaceKind;
 use virtbus_schema::domain::device::memballoon::MemballoonModel;
+use virtbus_schema::domain::device::memory::MemoryModel;
 use virtbus_schema::domain::device::rng::RngModel;
+use virtbus_schema::domain::device::small::{IommuModel, PanicModel};
 use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::video::VideoKind;
 use virtbus_schema::domain::device::watchdog::WatchdogModel;
@@ -83,6 +86,15 @@ pub(crate) enum Seat {
     Watchdog(usize),
     Memballoon(usize),
     Rng(usize),
+    Filesystem(usize),
+    Hostdev(usize),
+    Shmem(usize),
+    Memory(usize),
+    Vsock(usize),
+    Crypto(usize),
+    Panic(usize),
+    Pstore(usize),
+    Iommu(usize),
 }
 
 /// The kinds of virtio on PCI.
@@ -96,7 +108,7 @@ impl Virtio {
     fn wants(self, board: Board) -> Connect {
         match (self, board) {
             // With a legacy interface a device is a conventional one; the modern one fits any bus of a board.
-            (Virtio::Transitional, _) | (Virtio::Default, Board::I440fx) => PLUGGABLE,
+            (Virtio::Transitional, _) | (_, Board::I440fx) => PLUGGABLE,
             (Virtio::Default | Virtio::NonTransitional, _) => PLUGGABLE_EXPRESS,
         }
     }
@@ -118,6 +130,15 @@ impl Seat {
         seats.extend((0..devices.memballoons.len()).map(Seat::Memballoon));
         seats.extend((0..devices.rngs.len()).map(Seat::Rng));
         seats.extend((0..devices.videos.len()).map(Seat::Video));
+        seats.extend((0..devices.filesystems.len()).map(Seat::Filesystem));
+        seats.extend((0..devices.hostdevs.len()).map(Seat::Hostdev));
+        seats.extend((0..devices.shmems.len()).map(Seat::Shmem));
+        seats.extend((0..devices.memories.len()).map(Seat::Memory));
+        seats.extend((0..devices.vsocks.len()).map(Seat::Vsock));
+        seats.extend((0..devices.cryptos.len()).map(Seat::Crypto));
+        seats.extend((0..devices.panics.len()).map(Seat::Panic));
+        seats.extend((0..devices.pstores.len()).map(Seat::Pstore));
+        seats.extend((0..devices.iommus.len()).map(Seat::Iommu));
         seats
     }
 
@@ -128,15 +149,24 @@ impl Seat {
                 Some(ControllerKind::Pci) => 0,
                 _ => 3,
             },
-            Seat::Interface(_) => 1,
+            Seat::Filesystem(_) => 1,
+            Seat::Interface(_) => 2,
             Seat::Sound(_) => 2,
             Seat::Disk(_) => 4,
-            Seat::Memballoon(_) => 5,
-            Seat::Rng(_) => 6,
-            Seat::Watchdog(_) => 7,
-            Seat::Video(_) => 8,
-            Seat::Input(_) => 9,
-            Seat::Serial(_) => 10,
+            Seat::Hostdev(_) => 5,
+            Seat::Memballoon(_) => 6,
+            Seat::Rng(_) => 7,
+            Seat::Watchdog(_) => 8,
+            Seat::Video(_) => 9,
+            Seat::Shmem(_) => 10,
+            Seat::Input(_) => 11,
+            Seat::Serial(_) => 12,
+            Seat::Memory(_) => 13,
+            Seat::Vsock(_) => 14,
+            Seat::Crypto(_) => 15,
+            Seat::Panic(_) => 16,
+            Seat::Pstore(_) => 17,
+            Seat::Iommu(_) => 18,
         };
         let mut seats = Self::all(devices);
         seats.sort_by_key(rank);
@@ -157,6 +187,15 @@ impl Seat {
             Seat::Watchdog(at) => &mut devices.watchdogs[at].info.address,
             Seat::Memballoon(at) => &mut devices.memballoons[at].info.address,
             Seat::Rng(at) => &mut devices.rngs[at].info.address,
+            Seat::Filesystem(at) => &mut devices.filesystems[at].info.address,
+            Seat::Hostdev(at) => &mut devices.hostdevs[at].info.address,
+            Seat::Shmem(at) => &mut devices.shmems[at].info.address,
+            Seat::Memory(at) => &mut devices.memories[at].info.address,
+            Seat::Vsock(at) => &mut devices.vsocks[at].info.address,
+            Seat::Crypto(at) => &mut devices.cryptos[at].info.address,
+            Seat::Panic(at) => &mut devices.panics[at].info.address,
+            Seat::Pstore(at) => &mut devices.pstores[at].info.address,
+            Seat::Iommu(at) => &mut devices.iommus[at].info.address,
         }
     }
 
@@ -175,14 +214,7 @@ impl Seat {
         match self {
             Seat::Disk(at) => {
                 let disk = devices.disks.get(at)?;
-                (disk.target.bus == Some(DiskBus::Virtio)).then(|| {
-                    match disk.model {
-                        Some(DiskModel::VirtioTransitional) => Virtio::Transitional,
-                        Some(DiskModel::VirtioNonTransitional) => Virtio::NonTransitional,
-                        Some(DiskModel::Virtio) | None => Virtio::Default,
-                    }
-                    .wants(board)
-                })
+                (disk.target.bus == Some(DiskBus::Virtio)).then(|| by_model(disk.model).wants(board))
             }
             Seat::Controller(at) => controller(devices, at, board),
             Seat::Interface(at) => interface(devices, at, board),
@@ -237,7 +269,41 @@ impl Seat {
                 RngModel::VirtioTransitional => Virtio::Transitional.wants(board),
                 RngModel::VirtioNonTransitional => Virtio::NonTransitional.wants(board),
             }),
+            Seat::Filesystem(at) => Some(by_model(devices.filesystems.get(at)?.model).wants(board)),
+            Seat::Vsock(at) => Some(by_model(devices.vsocks.get(at)?.model).wants(board)),
+            Seat::Crypto(_) => Some(Virtio::Default.wants(board)),
+            Seat::Hostdev(at) => hostdev(devices.hostdevs.get(at)?, board),
+            Seat::Shmem(_) | Seat::Pstore(_) => Some(PLUGGABLE),
+            Seat::Memory(at) => match devices.memories.get(at)?.model {
+                MemoryModel::VirtioPmem | MemoryModel::VirtioMem => Some(Virtio::Default.wants(board)),
+                MemoryModel::Dimm | MemoryModel::Nvdimm | MemoryModel::SgxEpc => None,
+            },
+            Seat::Panic(at) => (devices.panics.get(at)?.model == Some(PanicModel::Pvpanic)).then_some(Connect::PCI),
+            // Part of the root complex itself.
+            Seat::Iommu(at) => (devices.iommus.get(at)?.model == IommuModel::Virtio).then_some(Connect::PCI | Connect::PCIE),
         }
+    }
+}
+
+fn by_model(model: Option<DiskModel>) -> Virtio {
+    match model {
+        Some(DiskModel::VirtioTransitional) => Virtio::Transitional,
+        Some(DiskModel::VirtioNonTransitional) => Virtio::NonTransitional,
+        Some(DiskModel::Virtio) | None => Virtio::Default,
+    }
+}
+
+fn hostdev(it: &Hostdev, board: Board) -> Option<Connect> {
+    let express = if board == Board::Q35 { PLUGGABLE_EXPRESS } else { PLUGGABLE };
+    match it.device.kind {
+        HostdevKind::Pci | HostdevKind::Mdev => Some(express),
+        HostdevKind::ScsiHost => Some(match it.model {
+            Some(HostdevModel::VirtioTransitional) => Virtio::Transitional,
+            Some(HostdevModel::VirtioNonTransitional) => Virtio::NonTransitional,
+            _ => Virtio::Default,
+        }
+        .wants(board)),
+        HostdevKind::Usb | HostdevKind::Scsi | HostdevKind::Storage | HostdevKind::Misc | HostdevKind::Net => None,
     }
 }
 
@@ -284,7 +350,10 @@ fn interface(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
         "virtio" => Some(Virtio::Default.wants(board)),
         "virtio-transitional" => Some(Virtio::Transitional.wants(board)),
         "virtio-non-transitional" => Some(Virtio::NonTransitional.wants(board)),
-        "e1000e" | "igb" | "vmxnet3" if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
+        // Conventional cards by name; what is not known may be anything, and goes where it could be plugged.
+        "rtl8139" | "e1000" | "vmxnet3" | "vmxnet" | "vmxnet2" | "lan9118" | "scm91c111" | "vlance" | "netfront" | "spapr-vlan"
+        | "Am79C970A" | "Am79C973" | "82540EM" | "82545EM" | "82543GC" => Some(PLUGGABLE),
+        _ if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
         _ => Some(PLUGGABLE),
     }
 }

@@ -6,7 +6,7 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::clock::TimerName;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::features::IoapicDriver;
-use virtbus_schema::domain::{Domain, Features};
+use virtbus_schema::domain::{Domain, Features, IoThread};
 use virtbus_schema::xml::{OnOff, YesNo};
 
 use super::CommandLine;
@@ -133,7 +133,14 @@ pub(super) fn iothreads(domain: &Domain, line: &mut CommandLine) -> Result<()> {
         };
         line.part(&Part::object("main-loop", &thread)?);
     }
-    for it in &domain.iothreadids {
+    // Threads that are only counted get the lowest numbers that are free.
+    let mut threads = domain.iothreadids.clone();
+    let wanted = domain.iothreads.and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
+    while threads.len() < wanted {
+        let Some(id) = (1..).find(|id| !threads.iter().any(|it| it.id == *id)) else { break };
+        threads.push(IoThread { id, thread_pool_min: None, thread_pool_max: None, poll: None });
+    }
+    for it in &threads {
         let id = format!("iothread{}", it.id);
         let thread = Thread {
             qom_type: "iothread",
