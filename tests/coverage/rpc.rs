@@ -11,7 +11,7 @@ fn the_ledger_is_true() {
     let of_front = virtbus_rpc_front::served();
     let served = |entry: &Entry| {
         let same = |it: &&Entry| (it.program, it.number) == (entry.program, entry.number);
-        BY_THE_CONNECTION.contains(&entry.name) || of_front.iter().any(|it| same(it))
+        BY_THE_CONNECTION.contains(&entry.name) || of_front.iter().any(same)
     };
     let mut ledger = Ledger::default();
     for entry in REMOTE.iter().chain(&QEMU).chain(&ADMIN).chain(&KEEPALIVE) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::guest::PROMPT;
 use crate::stack::Stack;
 
 /// An open console.
@@ -26,7 +27,7 @@ impl Console {
     /// Opens the console of `domain` by `virsh console ARGS`; virsh wants a terminal, so `script` gives it one.
     pub fn open(stack: &Stack, uri: &str, domain: &str, args: &str) -> Result<Self> {
         let mut command = stack.client("script");
-        command.args(["-qfec", &format!("virsh --no-pkttyagent -c '{uri}' console {args} {domain}"), "/dev/null"]);
+        command.args(["-qfec", &format!("virsh -c '{uri}' console {args} {domain}"), "/dev/null"]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.context("script")?;
         let input = child.stdin.take().context("no input")?;
@@ -65,6 +66,23 @@ impl Console {
         }
     }
 
+    /// Presses Enter until the guest's shell shows its prompt: one shown before the console was open is not shown again.
+    pub fn prompt(&mut self, deadline: Duration) -> Result<()> {
+        let end = Instant::now() + deadline;
+        self.expect("Escape character", deadline)?;
+        loop {
+            self.send("")?;
+            match self.expect(PROMPT, Duration::from_secs(1)) {
+                Ok(_) => break,
+                Err(why) if Instant::now() > end => return Err(why),
+                Err(_) => {}
+            }
+        }
+        // What the other presses brought.
+        while self.expect(PROMPT, Duration::from_millis(100)).is_ok() {}
+        Ok(())
+    }
+
     /// Waits until the other side closes the console.
     pub fn closed(&mut self, deadline: Duration) -> Result<String> {
         let end = Instant::now() + deadline;
@@ -88,7 +106,7 @@ impl Console {
         self.send(line)?;
         // The line itself comes first, as the terminal echoes it.
         self.expect(line, deadline)?;
-        self.expect(crate::guest::PROMPT, deadline)
+        self.expect(PROMPT, deadline)
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -99,6 +117,8 @@ impl Console {
             let _ = std::io::stdout().flush();
         }
         self.pending.push_str(&text);
+        // The guest's shell breaks a long line that is typed, and nothing else ends a line so.
+        self.pending = self.pending.replace("\r\r\n", "");
         self.shown.push_str(&text);
     }
 }

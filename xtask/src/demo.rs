@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::build::{self, Profile};
 use crate::command::{program, run};
 use crate::console::Console;
-use crate::guest::{self, PROMPT};
+use crate::guest;
 use crate::setup::{self, Need};
 use crate::stack::Stack;
 
@@ -57,13 +57,8 @@ fn boot(stack: &Stack, guest: &guest::Guest) -> Result<()> {
     let begin = Instant::now();
     let mut console = Console::open(stack, &stack.uri("libvirt-sock"), NAME, "--force")?;
     console.echo();
-    // The first prompt may have been shown before the console was open; Enter brings another.
-    console.send("")?;
-    while console.expect(PROMPT, Duration::from_secs(1)).is_err() {
-        not_interrupted()?;
-        ensure!(begin.elapsed() < Duration::from_secs(120), "the guest showed no prompt within two minutes");
-        console.send("")?;
-    }
+    console.prompt(Duration::from_secs(120))?;
+    not_interrupted()?;
     let told = console.command("uname -sr; grep -c . /proc/partitions", Duration::from_secs(20))?;
     ensure!(told.contains("Linux"), "the guest answered {told:?}");
     println!("\n\n(the guest answered {:.1} s after its start)", begin.elapsed().as_secs_f32());

@@ -86,7 +86,9 @@ fn engines_naming_fronts(top: &Path) -> Result<Vec<String>> {
     let files = super::files(top)?;
     let engine = |it: &&super::File| ENGINES.iter().any(|dir| it.name.starts_with(dir)) && it.is_rust();
     let mut problems = Vec::new();
-    for file in files.iter().filter(engine).filter(|it| !it.name.ends_with("src/main.rs") && !ROOTS.contains(&&*it.name)) {
+    for file in
+        files.iter().filter(engine).filter(|it| !it.name.ends_with("src/main.rs") && !ROOTS.contains(&&*it.name))
+    {
         let text = file.text()?;
         for (number, line) in (1..).zip(text.lines()).filter(|it| !it.1.trim_start().starts_with("//")) {
             let is_path = |name: &&&str| line.contains(&format!("{name}::"));
