@@ -1,5 +1,12 @@
 //! The hypervisor engine: domains, their devices, and the QEMU processes that run them. It knows no wire.
 
+pub mod config;
+pub mod driver;
+
+mod domain;
+mod registry;
+mod security;
+
 pub mod capabilities;
 pub mod device;
 pub mod image;

@@ -6,5 +6,4 @@ pub(crate) mod launch;
 pub(crate) mod log;
 pub(crate) mod monitor;
 pub(crate) mod ports;
-pub(crate) mod provisional;
 pub(crate) mod spawn;

@@ -15,3 +15,4 @@ pub mod process;
 pub mod sysfs;
 pub mod tap;
 pub mod task;
+pub mod terminal;

@@ -1,0 +1,343 @@
+//! The definition of a domain: taken, renamed, removed, changed.
+//!
+//! Files are written on a thread of their own, as a job that excludes only what concerns the definition: a slow disk
+//! below /etc does not keep anyone from destroying the guest. Nothing is acknowledged before it is on disk.
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use virtbus_api::{
+    DomainEventKind, Error, ErrorCode, Result,
+    event::Lifecycle,
+    flags::{Impact, UndefineFlags},
+    hypervisor::MetadataKind,
+};
+use virtbus_schema::{
+    FormatOptions,
+    domain::Domain,
+    xml::{RawContent, RawElement},
+};
+
+use super::{
+    Owner,
+    admission::Busy,
+    answer, answer_done, blocking,
+    command::{Answer, Reply},
+    job::{Apply, Job},
+};
+
+/// A definition is written with its secrets and without run-time state.
+const AT_REST: FormatOptions = FormatOptions { secure: true, inactive: true, migratable: false, status: false };
+
+impl Owner {
+    /// Begins to write files; `then` gets the result in a turn of its own.
+    fn write<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&virtbus_store::Definitions) -> Result<T> + Send + 'static,
+        then: impl FnOnce(&mut Owner, Result<T>) + Send + 'static,
+    ) {
+        let definitions = self.shared.definitions.clone();
+        self.writing = Some(Job::new(Busy::Guest("its definition is being written"), async move {
+            let result = blocking(move || work(&definitions)).await;
+            Box::new(move |owner: &mut Owner| then(owner, result)) as Apply
+        }));
+    }
+
+    pub(super) fn define(&mut self, document: Box<Domain>, reply: Reply) {
+        let document: Arc<Domain> = Arc::from(document);
+        let written = Arc::clone(&document);
+        let save = move |store: &virtbus_store::Definitions| {
+            store.save(&written.name, &written.format(AT_REST)).map_err(|error| to_error(&error))
+        };
+        self.write(save, move |owner, result| {
+            if result.is_ok() {
+                let anew = owner.view.definition.is_none();
+                owner.replace_definition(document);
+                owner.emit_lifecycle(if anew { Lifecycle::DefinedAdded } else { Lifecycle::DefinedUpdated });
+            }
+            answer_done(reply, result);
+        });
+    }
+
+    fn replace_definition(&mut self, document: Arc<Domain>) {
+        self.view.definition = Some(document);
+        if let Some(live) = &mut self.view.live {
+            live.updated = true;
+        }
+        self.changed = true;
+    }
+
+    pub(super) fn undefine(&mut self, flags: UndefineFlags, reply: Reply) {
+        let Some(definition) = self.view.definition.clone() else {
+            return answer(reply, Err(Error::invalid_operation("cannot undefine transient domain")));
+        };
+        let layout = self.shared.config.layout.clone();
+        let name = definition.name.clone();
+        let work = move |store: &virtbus_store::Definitions| {
+            let belongings = Belongings::of(&layout, &definition);
+            belongings.check(flags)?;
+            store.delete(&name).map_err(|error| to_error(&error))?;
+            belongings.remove(flags);
+            Ok(())
+        };
+        self.write(work, move |owner, result| {
+            if result.is_ok() {
+                owner.view.definition = None;
+                owner.view.autostart = false;
+                owner.emit_lifecycle(Lifecycle::UndefinedRemoved);
+            }
+            answer_done(reply, result);
+        });
+    }
+
+    pub(super) fn set_autostart(&mut self, autostart: bool, reply: Reply) {
+        let name = self.view.name.to_string();
+        let work = move |store: &virtbus_store::Definitions| {
+            store.set_autostart(&name, autostart).map_err(|error| to_error(&error))
+        };
+        self.write(work, move |owner, result| {
+            if result.is_ok() {
+                owner.view.autostart = autostart;
+            }
+            owner.changed = true;
+            owner.publish();
+            answer_done(reply, result);
+        });
+    }
+
+    /// The registry has reserved `name`; the caller takes it back if this fails.
+    pub(super) fn rename(&mut self, name: String, reply: Reply) {
+        let Some(definition) = &self.view.definition else {
+            return answer(reply, Err(Error::invalid_operation("cannot rename a transient domain")));
+        };
+        let old = definition.name.clone();
+        let mut document = Domain::clone(definition);
+        document.name.clone_from(&name);
+        let document = Arc::new(document);
+        let written = Arc::clone(&document);
+        let layout = self.shared.config.layout.clone();
+        let (from, to) = (old.clone(), name.clone());
+        let work = move |store: &virtbus_store::Definitions| {
+            Belongings::of_name(&layout, &from).check_rename()?;
+            store.rename(&from, &to, &written.format(AT_REST)).map_err(|error| to_error(&error))
+        };
+        self.write(work, move |owner, result| {
+            if result.is_ok() {
+                let was = owner.view.domain_ref();
+                owner.view.name = name.as_str().into();
+                owner.view.definition = Some(document);
+                owner.changed = true;
+                owner.publish();
+                owner.shared.registry.drop_name(&old);
+                let kind = DomainEventKind::Lifecycle(Lifecycle::UndefinedRenamed);
+                let _ = owner.shared.events.send(Arc::new(virtbus_api::DomainEvent { domain: was, kind }));
+                owner.emit_lifecycle(Lifecycle::DefinedRenamed);
+            }
+            answer_done(reply, result);
+        });
+    }
+
+    pub(super) fn set_metadata(
+        &mut self,
+        kind: &MetadataKind,
+        value: Option<&str>,
+        key: Option<&str>,
+        impact: Impact,
+        reply: Reply,
+    ) {
+        let change = match Change::new(kind, value, key) {
+            Ok(change) => change,
+            Err(error) => return answer(reply, Err(error)),
+        };
+        let told = change.event();
+        if impact.contains(Impact::LIVE) {
+            let Some(live) = &mut self.view.live else {
+                return answer(reply, Err(Error::invalid_operation("domain is not running")));
+            };
+            change.apply(Arc::make_mut(&mut live.document));
+            self.changed = true;
+        }
+        let definition = self.view.definition.clone().filter(|_| impact.contains(Impact::CONFIG));
+        let Some(definition) = definition else {
+            self.emit(told);
+            return answer(reply, Ok(Answer::Done));
+        };
+        let mut document = Domain::clone(&definition);
+        change.apply(&mut document);
+        let document = Arc::new(document);
+        let written = Arc::clone(&document);
+        let save = move |store: &virtbus_store::Definitions| {
+            store.save(&written.name, &written.format(AT_REST)).map_err(|error| to_error(&error))
+        };
+        self.write(save, move |owner, result| {
+            if result.is_ok() {
+                owner.view.definition = Some(document);
+                owner.emit(told);
+            }
+            answer_done(reply, result);
+        });
+    }
+}
+
+/// A change of title, description or metadata, checked.
+struct Change {
+    kind: MetadataKind,
+    text: Option<String>,
+    element: Option<RawElement>,
+}
+
+impl Change {
+    fn new(kind: &MetadataKind, value: Option<&str>, key: Option<&str>) -> Result<Self> {
+        let mut change = Self { kind: kind.clone(), text: None, element: None };
+        match (kind, value) {
+            (_, None) => {}
+            (MetadataKind::Title, Some(text)) if text.contains('\n') => {
+                return Err(Error::invalid_arg("metadata title can't contain newlines"));
+            }
+            // An empty text removes, as the reference has it.
+            (MetadataKind::Title | MetadataKind::Description, Some(text)) => {
+                change.text = Some(text.to_owned()).filter(|it| !it.is_empty());
+            }
+            (MetadataKind::Element { uri }, Some(text)) => {
+                let key = key.ok_or_else(|| Error::invalid_arg("a metadata element needs a key for its namespace"))?;
+                change.element = Some(element(text, key, uri)?);
+            }
+        }
+        Ok(change)
+    }
+
+    fn apply(&self, document: &mut Domain) {
+        match &self.kind {
+            MetadataKind::Title => document.title.clone_from(&self.text),
+            MetadataKind::Description => document.description.clone_from(&self.text),
+            MetadataKind::Element { uri } => {
+                let content = document.metadata.get_or_insert_with(RawContent::default);
+                content.elements.retain(|it| it.namespace() != Some(uri));
+                content.elements.extend(self.element.clone());
+                if content.elements.is_empty() {
+                    document.metadata = None;
+                }
+            }
+        }
+    }
+
+    fn event(&self) -> DomainEventKind {
+        // virDomainMetadataType: description 0, title 1, element 2.
+        let (kind, uri) = match &self.kind {
+            MetadataKind::Description => (0, None),
+            MetadataKind::Title => (1, None),
+            MetadataKind::Element { uri } => (2, Some(uri.clone())),
+        };
+        DomainEventKind::MetadataChange { kind, uri }
+    }
+}
+
+/// The element in `text`, put into the namespace `uri` under the prefix `key`.
+fn element(text: &str, key: &str, uri: &str) -> Result<RawElement> {
+    let malformed = |error: virtbus_schema::Error| {
+        Error::new(ErrorCode::XmlError, format!("failed to parse metadata XML: {error}"))
+    };
+    let document = virtbus_schema::xml::Document::parse(text).map_err(malformed)?;
+    let mut element = RawElement::take(document.root());
+    let local = element.name.rsplit(':').next().unwrap_or_default();
+    element.name = format!("{key}:{local}");
+    let declaration = format!("xmlns:{key}");
+    element.attrs.retain(|(name, _)| *name != declaration);
+    element.attrs.insert(0, (declaration, uri.to_owned()));
+    Ok(element)
+}
+
+/// Files that belong to a domain beside its definition.
+struct Belongings {
+    save: std::path::PathBuf,
+    snapshots: std::path::PathBuf,
+    checkpoints: std::path::PathBuf,
+    nvram: Option<std::path::PathBuf>,
+}
+
+impl Belongings {
+    fn of_name(layout: &crate::config::Layout, name: &str) -> Self {
+        Self {
+            save: layout.save.join(format!("{name}.save")),
+            snapshots: layout.snapshots.join(name),
+            checkpoints: layout.checkpoints.join(name),
+            nvram: None,
+        }
+    }
+
+    fn of(layout: &crate::config::Layout, definition: &Domain) -> Self {
+        let nvram = crate::process::launch::nvram_file(definition);
+        Self { nvram, ..Self::of_name(layout, &definition.name) }
+    }
+
+    fn check(&self, flags: UndefineFlags) -> Result<()> {
+        if self.save.exists() && !flags.contains(UndefineFlags::MANAGED_SAVE) {
+            return Err(Error::invalid_operation("Refusing to undefine while domain managed save image exists"));
+        }
+        let count = entries(&self.snapshots);
+        if count > 0 && !flags.contains(UndefineFlags::SNAPSHOTS_METADATA) {
+            return Err(Error::invalid_operation(format!("cannot delete inactive domain with {count} snapshots")));
+        }
+        let count = entries(&self.checkpoints);
+        if count > 0 && !flags.contains(UndefineFlags::CHECKPOINTS_METADATA) {
+            return Err(Error::invalid_operation(format!("cannot delete inactive domain with {count} checkpoints")));
+        }
+        let decided = flags.intersects(UndefineFlags::NVRAM | UndefineFlags::KEEP_NVRAM);
+        if self.nvram.as_ref().is_some_and(|it| it.exists()) && !decided {
+            return Err(Error::invalid_operation("cannot undefine domain with nvram"));
+        }
+        Ok(())
+    }
+
+    fn check_rename(&self) -> Result<()> {
+        if self.save.exists() {
+            return Err(Error::invalid_operation("domain with a managed saved state can't be renamed"));
+        }
+        if entries(&self.snapshots) > 0 {
+            return Err(Error::invalid_operation("cannot rename domain with snapshots"));
+        }
+        if entries(&self.checkpoints) > 0 {
+            return Err(Error::invalid_operation("cannot rename domain with checkpoints"));
+        }
+        Ok(())
+    }
+
+    /// Removes what the flags name. The definition is gone already, so a leftover is only worth a warning.
+    fn remove(&self, flags: UndefineFlags) {
+        let warn = |path: &std::path::Path, result: std::io::Result<()>| match result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {error}", path.display());
+            }
+            _ => {}
+        };
+        if flags.contains(UndefineFlags::MANAGED_SAVE) {
+            warn(&self.save, std::fs::remove_file(&self.save));
+        }
+        if flags.contains(UndefineFlags::SNAPSHOTS_METADATA) {
+            warn(&self.snapshots, std::fs::remove_dir_all(&self.snapshots));
+        }
+        if flags.contains(UndefineFlags::CHECKPOINTS_METADATA) {
+            warn(&self.checkpoints, std::fs::remove_dir_all(&self.checkpoints));
+        }
+        if let (true, Some(nvram)) = (flags.contains(UndefineFlags::NVRAM), &self.nvram) {
+            warn(nvram, std::fs::remove_file(nvram));
+        }
+    }
+}
+
+fn entries(directory: &std::path::Path) -> usize {
+    std::fs::read_dir(directory).map_or(0, |entries| entries.flatten().count())
+}
+
+/// A failure of the store with its cause, for a log line.
+pub(super) fn full(error: &virtbus_store::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// A failure of the store, as clients see it.
+fn to_error(error: &virtbus_store::Error) -> Error {
+    Error::system(error.to_string(), &error.source)
+}

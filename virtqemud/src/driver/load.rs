@@ -1,0 +1,119 @@
+//! The first steps of the engine: definitions, running guests, domains that start with the host.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+use virtbus_api::{ClientLease, Error, Result, flags::StartFlags, refs::LeaseGuard};
+use virtbus_schema::domain::Domain;
+use virtbus_store::{Broken, Definition};
+
+use super::Qemu;
+use crate::domain::{Handle, command::Command, reconnect, view::View};
+
+impl Qemu {
+    /// Finds all domains: reads the definitions and takes over the guests that run. When it returns, reads are right;
+    /// what QEMU has to be asked is asked in the background.
+    ///
+    /// # Errors
+    /// When a directory cannot be read at all. A single broken file is logged and left alone.
+    pub async fn load(&self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || {
+            for directory in [&shared.config.layout.run, &shared.config.layout.lib, &shared.config.layout.log] {
+                std::fs::create_dir_all(directory)
+                    .map_err(|error| Error::system(format!("cannot create '{}'", directory.display()), &error))?;
+            }
+            let definitions = shared.definitions.load(parse).map_err(|it| system(&it))?;
+            let running = shared.status.load().map_err(|it| system(&it))?;
+            Ok::<_, Error>((definitions, running))
+        });
+        let (definitions, running) =
+            read.await.map_err(|error| Error::internal("reading the definitions").caused_by(error))??;
+        report(&definitions.broken);
+        report(&running.broken);
+        let (defined, active) = (definitions.definitions.len(), running.running.len());
+        for definition in newest(definitions.definitions) {
+            self.add(definition);
+        }
+        for status in running.running {
+            let name = status.domain.name.clone();
+            let known = status.domain.uuid.and_then(|uuid| self.shared.registry.by_uuid(uuid).ok());
+            if let Err(error) = reconnect::take_over(&self.shared, known, status) {
+                tracing::error!(domain = name, "cannot take over: {error}");
+            }
+        }
+        tracing::info!("{defined} domains are defined, {active} were running");
+        Ok(())
+    }
+
+    fn add(&self, definition: Definition<Domain>) {
+        let Definition { name, document, autostart, .. } = definition;
+        let Some(uuid) = document.uuid else { return };
+        let document = Arc::new(document);
+        let make = || Handle::new(View::off(&name, uuid, Some(document), autostart));
+        if let Err(error) = self.shared.registry.claim(&name, uuid, make) {
+            tracing::error!(domain = name, "its definition is left out: {error}");
+        }
+    }
+
+    /// Starts the domains that start with the host, if this is the first daemon since it booted.
+    pub async fn start_with_host(&self) {
+        let marker = self.shared.config.layout.run.join("autostarted");
+        // Created by exactly one daemon per boot: /run is empty then.
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&marker) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return,
+            Err(error) => return tracing::error!("cannot write {}: {error}", marker.display()),
+        }
+        let guard = LeaseGuard::new(0);
+        let wanted: Vec<Handle> = self.shared.registry.all().into_iter().filter(|it| it.view().autostart).collect();
+        let delay = Duration::from_millis(self.shared.config.settings.auto_start_delay_ms);
+        for handle in wanted {
+            let lease: ClientLease = guard.lease();
+            if handle.view().state.is_active() {
+                continue;
+            }
+            if let Err(error) = handle.tell(&self.shared, Command::Start(StartFlags::empty(), lease)).await {
+                tracing::error!(domain = %handle.view().name, "cannot start with the host: {error}");
+            }
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+        }
+    }
+
+    /// Finds out what the host and its emulators can do, so that no client waits for it.
+    pub async fn probe(&self) {
+        self.shared.documents.prepare(&self.shared.capabilities).await;
+    }
+}
+
+fn parse(text: &str) -> std::result::Result<(String, Domain), String> {
+    let domain = Domain::parse(text).map_err(|error| error.to_string())?;
+    if domain.uuid.is_none() {
+        return Err("it has no UUID".to_owned());
+    }
+    Ok((domain.name.clone(), domain))
+}
+
+/// A rename that was cut short leaves two files of one UUID; the newer one counts.
+fn newest(definitions: Vec<Definition<Domain>>) -> Vec<Definition<Domain>> {
+    let mut latest: HashMap<Option<Uuid>, std::time::SystemTime> = HashMap::with_capacity(definitions.len());
+    for it in &definitions {
+        let entry = latest.entry(it.document.uuid).or_insert(it.written);
+        *entry = (*entry).max(it.written);
+    }
+    definitions.into_iter().filter(|it| latest.get(&it.document.uuid) == Some(&it.written)).collect()
+}
+
+fn report(broken: &[Broken]) {
+    for Broken { path, reason } in broken {
+        tracing::error!("{} is left alone: {reason}", path.display());
+    }
+}
+
+fn system(error: &virtbus_store::Error) -> Error {
+    Error::system(error.to_string(), &error.source)
+}

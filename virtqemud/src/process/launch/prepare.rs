@@ -1,0 +1,272 @@
+//! The first step of a start: everything on the host that QEMU needs, and its command line.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use virtbus_api::{Error, Result};
+use virtbus_host::process::{Rlimit, Spawn};
+use virtbus_schema::domain::Domain;
+
+use super::{Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, short_name};
+use crate::device::Network;
+use crate::driver::Shared;
+use crate::machine;
+use crate::process::{
+    argv::{self, CommandLine, Monitor},
+    capabilities::QemuCaps,
+    log::DomainLog,
+};
+use crate::security;
+
+/// A guest that could be started: nothing runs yet, everything lies ready.
+pub(super) struct Prepared {
+    pub(super) document: Domain,
+    pub(super) spawn: Spawn,
+    /// Our end of the monitor's connection; QEMU gets the listening socket and finds us waiting.
+    pub(super) socket: UnixStream,
+    pub(super) claims: Claims,
+}
+
+/// Where a running guest's own files lie.
+pub(crate) struct Places {
+    /// `domain-ID-NAME`, QEMU's home.
+    pub(crate) home: PathBuf,
+    /// Sockets of channels.
+    pub(crate) channels: PathBuf,
+    /// The monitor's socket.
+    pub(crate) monitor: PathBuf,
+}
+
+impl Places {
+    fn new(shared: &Shared, short_name: &str) -> Self {
+        let layout = &shared.config.layout;
+        Self {
+            home: layout.lib.join(format!("domain-{short_name}")),
+            channels: layout.channels.join(short_name),
+            monitor: monitor_path(&layout.lib, short_name),
+        }
+    }
+}
+
+impl Prepared {
+    pub(super) async fn new(shared: &Arc<Shared>, order: Order) -> Result<Self> {
+        let binary = machine::emulator(&order.document, Path::exists)?;
+        let caps = shared.capabilities.find(&binary).await?;
+        let shared = Arc::clone(shared);
+        // One stretch of small file operations; an image on a dead server hangs this thread and nothing else.
+        let prepared = tokio::task::spawn_blocking(move || prepare(&shared, &caps, &order)).await;
+        prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))?
+    }
+}
+
+fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepared> {
+    let mut document = Domain::clone(&order.document);
+    machine::complete(&mut document, caps)?;
+    document.id = Some(order.id);
+    let short_name = short_name(order.id, &document.name);
+    let places = Places::new(shared, &short_name);
+    let mut claims = Claims::new(Arc::clone(shared), short_name);
+    files::follow_images(&mut document)?;
+    bring_to_life(&mut document, shared, &places, &mut claims)?;
+    make_places(shared, &places, &mut claims)?;
+    make_nvram(shared, &document)?;
+    let (monitor, socket) = listen(&places.monitor, shared)?;
+    let mut log = DomainLog::open(&shared.config.layout.log, &document.name)
+        .map_err(|error| Error::system("cannot open the log of the domain", &error))?;
+    let user = shared.config.settings.user.as_ref();
+    if let Some(user) = user.filter(|_| shared.config.settings.relabel) {
+        security::give(&files::used(&document, caps), user, claims.owners_mut())?;
+    }
+    let networks = network::open(&mut document)?;
+    let command = command(shared, caps, &document, &places, Monitor::Fd(monitor), networks)?;
+    let out = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
+    let again = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
+    let mut spawn = Spawn::new(&command.program).env_clear().args(&command.args).setsid().cwd("/").umask(0o002);
+    for (name, value) in &command.env {
+        spawn = spawn.env(name, value);
+    }
+    for (fd, number) in command.fds {
+        spawn = spawn.fd(fd, number);
+    }
+    spawn = spawn.stdout(out).stderr(again).rlimits(limits(shared));
+    if let Some(user) = user {
+        spawn = spawn.uid_gid(user.uid, user.gid, &user.groups);
+    }
+    let words: Vec<String> =
+        std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned()).collect();
+    log.begin(&versions(shared, caps), spawn.environment(), &words)
+        .map_err(|error| Error::system("cannot write the log of the domain", &error))?;
+    claims.set_log(log);
+    Ok(Prepared { document, spawn, socket, claims })
+}
+
+/// Whether and how QEMU's command line is asked for by `domxml-to-native`.
+pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<String> {
+    let binary = machine::emulator(document, Path::exists)?;
+    let caps = shared.capabilities.find(&binary).await?;
+    let mut document = document.clone();
+    let short_name = format!("-1-{}", document.name.chars().take(20).collect::<String>());
+    let places = Places::new(shared, &short_name);
+    let mut claims = Claims::new(Arc::clone(shared), short_name);
+    argv::as_shown(&mut document)?;
+    bring_to_life(&mut document, shared, &places, &mut claims)?;
+    let way = Monitor::Path(places.monitor.clone());
+    let command = command(shared, &caps, &document, &places, way, HashMap::new())?;
+    let env = command.env.iter().map(|(name, value)| format!("{name}={value}"));
+    let words = std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned());
+    let words: Vec<String> = env.chain(words).collect();
+    Ok(super::super::log::lines(&words))
+}
+
+fn command(
+    shared: &Shared,
+    caps: &QemuCaps,
+    document: &Domain,
+    places: &Places,
+    monitor: Monitor,
+    networks: HashMap<String, Network>,
+) -> Result<CommandLine> {
+    let settings = &shared.config.settings;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    argv::build(
+        document,
+        argv::Cx {
+            caps,
+            home: &places.home,
+            monitor,
+            networks,
+            sandbox: settings.sandbox.unwrap_or(true),
+            dump_guest_core: settings.dump_guest_core,
+            now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        },
+    )
+}
+
+fn versions(shared: &Shared, caps: &QemuCaps) -> String {
+    let number = shared.config.library_version;
+    let uname = nix::sys::utsname::uname();
+    let part = |it: Option<&std::ffi::OsStr>| it.map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+    format!(
+        "libvirt version: {}.{}.{}, package: Virtbus {}, qemu version: {}{}, kernel: {}, hostname: {}",
+        number / 1_000_000,
+        number / 1000 % 1000,
+        number % 1000,
+        env!("CARGO_PKG_VERSION"),
+        caps.version,
+        caps.package,
+        part(uname.as_ref().ok().map(|it| it.release())),
+        part(uname.as_ref().ok().map(|it| it.nodename())),
+    )
+}
+
+fn limits(shared: &Shared) -> Vec<Rlimit> {
+    use nix::sys::resource::Resource::{RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_NPROC};
+    let settings = &shared.config.settings;
+    let both = |resource, value| Rlimit { resource, soft: value, hard: value };
+    let mut limits = Vec::new();
+    if settings.max_files > 0 {
+        limits.push(both(RLIMIT_NOFILE, settings.max_files));
+    }
+    if settings.max_processes > 0 {
+        limits.push(both(RLIMIT_NPROC, settings.max_processes));
+    }
+    if settings.max_core != u64::MAX {
+        limits.push(both(RLIMIT_CORE, settings.max_core));
+    }
+    limits
+}
+
+fn make_places(shared: &Shared, places: &Places, claims: &mut Claims) -> Result<()> {
+    let user = shared.config.settings.user.as_ref();
+    for directory in [&places.home, &places.channels] {
+        let cannot =
+            |error: io::Error| Error::system(format!("cannot create directory '{}'", directory.display()), &error);
+        if let Some(parent) = directory.parent() {
+            std::fs::create_dir_all(parent).map_err(cannot)?;
+        }
+        let mut builder = std::fs::DirBuilder::new();
+        builder.mode(0o750);
+        match builder.create(directory) {
+            // What another daemon left; ids are not used twice while a guest runs.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.map_err(cannot)?,
+        }
+        claims.add_directory(directory.clone());
+        security::own(directory, user).map_err(cannot)?;
+    }
+    let key = places.home.join("master-key.aes");
+    let cannot = |error: io::Error| Error::system(format!("cannot write '{}'", key.display()), &error);
+    write_private(&key, &random::<32>().map_err(cannot)?).map_err(cannot)?;
+    security::own(&key, user).map_err(cannot)
+}
+
+/// Makes a UEFI guest's variable store from its template, if it has none yet.
+fn make_nvram(shared: &Shared, document: &Domain) -> Result<()> {
+    let Some(path) = nvram_file(document).filter(|it| !it.exists()) else { return Ok(()) };
+    let template = document.os.nvram.as_ref().and_then(|it| it.template.clone());
+    let Some(template) = template else { return Ok(()) };
+    let cannot =
+        |error: io::Error| Error::system(format!("cannot make '{}' from '{template}'", path.display()), &error);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(cannot)?;
+    }
+    std::fs::copy(&template, &path).map_err(cannot)?;
+    security::own(&path, shared.config.settings.user.as_ref()).map_err(cannot)
+}
+
+fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    io::Write::write_all(&mut file, content)
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// A listening socket at `path` with our own connection waiting in it, so that nobody polls for QEMU to be up. The
+/// path may be longer than a socket's name can be: both ends go through the directory's descriptor.
+fn listen(path: &Path, shared: &Shared) -> Result<(OwnedFd, UnixStream)> {
+    let cannot = |error: io::Error| Error::system(format!("cannot listen on '{}'", path.display()), &error);
+    let short = ShortPath::of(path).map_err(cannot)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&short.path).map_err(cannot)?;
+    security::own(path, shared.config.settings.user.as_ref()).map_err(cannot)?;
+    let stream = UnixStream::connect(&short.path).map_err(cannot)?;
+    Ok((listener.into(), stream))
+}
+
+/// Connects to a monitor that an earlier daemon set up.
+///
+/// # Errors
+/// As connect(2).
+pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(ShortPath::of(path)?.path)
+}
+
+/// `/proc/self/fd/N/NAME`: short, whatever the directory.
+struct ShortPath {
+    path: PathBuf,
+    _directory: std::fs::File,
+}
+
+impl ShortPath {
+    fn of(path: &Path) -> io::Result<Self> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let directory = std::fs::File::open(parent)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name);
+        Ok(Self { path, _directory: directory })
+    }
+}
