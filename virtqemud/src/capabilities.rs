@@ -34,8 +34,22 @@ use topology::Sysfs;
 
 /// The kinds of guest libvirt has names for; of these, `qemu` and `kvm` are served.
 const KINDS: &[&str] = &[
-    "qemu", "kqemu", "kvm", "xen", "lxc", "uml", "openvz", "test", "vmware", "hyperv", "vbox", "phyp", "parallels", "bhyve",
-    "vz", "hvf",
+    "qemu",
+    "kqemu",
+    "kvm",
+    "xen",
+    "lxc",
+    "uml",
+    "openvz",
+    "test",
+    "vmware",
+    "hyperv",
+    "vbox",
+    "phyp",
+    "parallels",
+    "bhyve",
+    "vz",
+    "hvf",
 ];
 
 /// What is found out once.
@@ -100,6 +114,7 @@ impl Documents {
         }
         let (sys, settings) = (self.sys.clone(), self.settings.clone());
         let host = blocking(move || host::read(&sys, facts.arch, &facts.cpu, facts.map.as_ref(), &settings)).await?;
+        let host = host.map_err(|error| Error::system("the host's memory", &error))?;
         Ok(Capabilities { host, guests })
     }
 
@@ -143,7 +158,10 @@ impl Documents {
             let machine = fitting_machine(&caps, machine.as_deref())?;
             let firmware = firmware::installed(&directories);
             let subject = Subject { caps: &caps, arch, machine, accel };
-            Ok(domain::document(subject, facts.surroundings(arch, &firmware, &firmware::at_usual_places(), has_vfio(&sys))))
+            Ok(domain::document(
+                subject,
+                facts.surroundings(arch, &firmware, &firmware::at_usual_places(), has_vfio(&sys)),
+            ))
         })
         .await?
     }
@@ -262,12 +280,12 @@ fn fitting_arch(caps: &QemuCaps, asked: Option<Arch>, host: Arch) -> Result<Arch
 fn fitting_accel(caps: &QemuCaps, arch: Arch, host: Arch, kind: Option<&str>) -> Result<Accel> {
     let kvm = caps.kvm() && host.runs(arch);
     match kind {
-        None if kvm => Ok(Accel::Kvm),
-        None | Some("qemu") => Ok(Accel::Tcg),
-        Some("kvm") if kvm => Ok(Accel::Kvm),
-        Some(other) => Err(Error::invalid_arg(format!(
-            "Emulator '{}' does not support virt type '{other}'",
-            caps.binary.display()
+        None | Some("kvm") if kvm => Ok(Accel::Kvm),
+        None | Some("qemu") if caps.cpus(Accel::Tcg).is_some() => Ok(Accel::Tcg),
+        other => Err(Error::invalid_arg(format!(
+            "Emulator '{}' does not support virt type '{}'",
+            caps.binary.display(),
+            other.unwrap_or("qemu")
         ))),
     }
 }

@@ -4,15 +4,14 @@ use virtbus_schema::capabilities::{Guest, GuestArch, GuestDomain, GuestFeatures,
 use virtbus_schema::xml::{OnOff, YesNo};
 
 use super::arch::Arch;
-use crate::process::capabilities::{MachineType, QemuCaps};
+use crate::process::capabilities::{Accel, MachineType, QemuCaps};
 
 /// Guests of an architecture, run by an emulator on a host.
 #[must_use]
 pub fn guest(host: Arch, arch: Arch, caps: &QemuCaps) -> Guest {
-    let mut domains = vec![GuestDomain { kind: "qemu".to_owned() }];
-    if caps.kvm() && host.runs(arch) {
-        domains.push(GuestDomain { kind: "kvm".to_owned() });
-    }
+    let kinds = [("qemu", caps.cpus(Accel::Tcg).is_some()), ("kvm", caps.kvm() && host.runs(arch))];
+    let domains =
+        kinds.into_iter().filter(|(_, has)| *has).map(|(kind, _)| GuestDomain { kind: kind.to_owned() }).collect();
     Guest {
         os_type: "hvm".to_owned(),
         arch: GuestArch {

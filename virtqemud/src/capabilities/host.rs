@@ -1,6 +1,10 @@
 //! `<host>` of the capabilities: what is read at each call, around the facts that do not change.
 
+use std::io;
+
 use uuid::Uuid;
+use virtbus_host::cpu::Topology;
+use virtbus_host::memory;
 use virtbus_schema::capabilities::host::{BaseLabel, Host, MigrationFeatures, PowerManagement, SecurityModel};
 use virtbus_schema::xml::YesNo;
 
@@ -19,13 +23,21 @@ pub struct HostSettings {
 }
 
 /// The element, read now. Blocks on sysfs.
-#[must_use]
-pub fn read(sys: &Sysfs, arch: Arch, cpu: &HostCpuFacts, map: Option<&CpuMap>, settings: &HostSettings) -> Host {
-    let cells = cells(sys);
-    let topology = cpu_topology(&cells);
-    Host {
+///
+/// # Errors
+/// When the kernel does not tell the host's memory.
+pub fn read(
+    sys: &Sysfs,
+    arch: Arch,
+    cpu: &HostCpuFacts,
+    map: Option<&CpuMap>,
+    settings: &HostSettings,
+) -> io::Result<Host> {
+    let topology = Topology::read();
+    let cells = cells(&topology, &memory::cells()?, memory::page_size());
+    Ok(Host {
         uuid: settings.uuid.or_else(|| machine_uuid(sys)),
-        cpu: cpu.element(arch, map, topology, &page_sizes(sys.root())),
+        cpu: cpu.element(arch, map, cpu_topology(&topology), &page_sizes()),
         power_management: Some(power_management(sys)),
         iommu: Some(YesNo::from(!sys.names("kernel/iommu_groups").is_empty())),
         migration_features: Some(MigrationFeatures {
@@ -35,7 +47,7 @@ pub fn read(sys: &Sysfs, arch: Arch, cpu: &HostCpuFacts, map: Option<&CpuMap>, s
         cells: Some(cells),
         caches: caches(sys),
         security: security_models(settings.owner),
-    }
+    })
 }
 
 /// The machine's UUID: the firmware's; where it has none (or one that its maker forgot to set), the installation's id, which is

@@ -1,9 +1,8 @@
 //! The host's CPU: what it says itself (CPUID, feature registers, sysfs), in the words of the CPU map.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use virtbus_host::{cpuid, kvm::Kvm};
+use virtbus_host::{cpuid, kvm::Kvm, memory};
 use virtbus_schema::capabilities::host::{Counter, HostCpu, HostCpuFeature, PageSize, Signature};
 use virtbus_schema::domain::cpu::{CpuTopology, MaxPhysAddr, MaxPhysAddrMode};
 
@@ -121,20 +120,9 @@ fn microcode(cpuinfo: &str) -> Option<u32> {
 
 /// The page sizes in KiB that can be mapped, smallest first.
 #[must_use]
-pub fn page_sizes(sys: &Path) -> Vec<u64> {
-    let base = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
-    let mut sizes: Vec<u64> = base.and_then(|it| u64::try_from(it).ok()).map(|it| it / 1024).into_iter().collect();
-    sizes.extend(huge_page_sizes(&sys.join("kernel/mm/hugepages")));
-    sizes.sort_unstable();
-    sizes
-}
-
-/// The sizes in KiB of a `hugepages` directory.
-#[must_use]
-pub fn huge_page_sizes(directory: &Path) -> Vec<u64> {
-    let size = |name: &str| name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok();
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut sizes: Vec<u64> = entries.filter_map(|it| size(&it.file_name().to_string_lossy())).collect();
+pub fn page_sizes() -> Vec<u64> {
+    let huge = memory::huge_pages().into_iter().map(|it| it.size);
+    let mut sizes: Vec<u64> = std::iter::once(memory::page_size()).chain(huge).map(|it| it / 1024).collect();
     sizes.sort_unstable();
     sizes
 }

@@ -65,12 +65,15 @@ struct Kept {
     caps: QemuCaps,
 }
 
+/// What is known of one binary; locked while it is probed.
+type Slot = Arc<Mutex<Option<(Identity, Arc<QemuCaps>)>>>;
+
 /// Where capabilities of binaries are found.
 #[derive(Debug)]
 pub struct Cache {
     directory: PathBuf,
     user: Option<(u32, u32)>,
-    binaries: Mutex<HashMap<PathBuf, Arc<Mutex<Option<(Identity, Arc<QemuCaps>)>>>>>,
+    binaries: Mutex<HashMap<PathBuf, Slot>>,
 }
 
 impl Cache {

@@ -91,13 +91,22 @@ pub enum ProbeError {
 /// When it cannot be run, does not speak QMP, or is too old.
 pub async fn probe(binary: &Path, user: Option<(u32, u32)>) -> Result<QemuCaps, ProbeError> {
     // Both at once: on a host without KVM the second run is thrown away, everywhere else half the time is won.
-    let (full, translated) = tokio::try_join!(ask(binary, user, "kvm:tcg", true), ask(binary, user, "tcg", false))?;
+    let (full, translated) = tokio::join!(ask(binary, user, "kvm:tcg", true), ask(binary, user, "tcg", false));
+    // A QEMU that cannot translate knows no such accelerator and ends at once; it can still be asked with the other.
+    let full = match full {
+        Err(ProbeError::Silent(_)) => ask(binary, user, "kvm", true).await?,
+        full => full?,
+    };
     let mut caps = full.caps(binary)?;
     let kvm = full.get("query-kvm").and_then(|it| it["enabled"].as_bool()).unwrap_or(false);
     if kvm {
         caps.cpus.insert(Accel::Kvm, full.cpus()?);
     }
-    caps.cpus.insert(Accel::Tcg, translated.cpus()?);
+    match translated {
+        Ok(translated) => drop(caps.cpus.insert(Accel::Tcg, translated.cpus()?)),
+        Err(ProbeError::Silent(_)) if kvm => {}
+        Err(error) => return Err(error),
+    }
     Ok(caps)
 }
 
@@ -110,7 +119,10 @@ fn questions(full: bool) -> Vec<(&'static str, Value)> {
         ("qmp_capabilities", Value::Null),
         ("query-cpu-definitions", Value::Null),
         ("query-cpu-model-expansion", json!({"type": "full", "model": {"name": "max"}})),
-        (ALL, json!({"type": "full", "model": {"name": "max", "props": {"migratable": false, "hv-passthrough": true}}})),
+        (
+            ALL,
+            json!({"type": "full", "model": {"name": "max", "props": {"migratable": false, "hv-passthrough": true}}}),
+        ),
     ];
     if full {
         asked.extend(
