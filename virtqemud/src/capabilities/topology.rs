@@ -1,7 +1,7 @@
 //! Memory cells, CPUs and caches of the host, as elements of the capabilities.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use virtbus_host::cpu::Topology;
@@ -22,12 +22,6 @@ impl Sysfs {
     /// The tree below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// A file's text without the line end; `None` when there is none.
@@ -144,6 +138,8 @@ fn count(number: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use virtbus_host::cpu::Cpu;
 
     use super::*;
