@@ -9,6 +9,7 @@ mod controller;
 mod defaults;
 mod devices;
 mod disk;
+pub mod firmware;
 mod implicit;
 pub mod pci;
 mod port;
@@ -20,6 +21,8 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::{Domain, DomainKind};
 
 use crate::process::capabilities::QemuCaps;
+
+pub use firmware::Installed;
 
 /// Boards that are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +95,23 @@ pub fn emulator(domain: &Domain, exists: impl Fn(&Path) -> bool) -> Result<PathB
     })
 }
 
-/// Fills in what `domain` leaves open, and refuses what cannot work.
+/// Fills in what `domain` leaves open, and refuses what cannot work. Firmware is chosen among what the system has, with variable
+/// stores in the system's place.
 ///
 /// # Errors
 /// Under the reference's codes for the same fault.
 pub fn complete(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
+    let installed = firmware::is_wanted(domain).then(|| Installed::read("/var/lib/libvirt/qemu/nvram"));
+    complete_with(domain, caps, installed.as_ref())
+}
+
+/// As [`complete`], with the firmware that is installed; none leaves the firmware as the document has it.
+///
+/// # Errors
+/// As [`complete`].
+pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&Installed>) -> Result<()> {
     defaults::basics(domain, caps);
+    firmware::settle(domain, installed)?;
     disk::order(&mut domain.devices.disks);
     implicit::board(domain, caps)?;
     defaults::cpu(domain, caps)?;

@@ -116,7 +116,9 @@ fn user(file: &File, paths: &Paths) -> Result<Option<User>, ConfigError> {
             .or(account.gid)
             .ok_or_else(|| no(key, "user with a group"))?,
     };
-    let groups = account::groups_of(&account, gid).unwrap_or_else(|_| vec![gid]);
+    let mut groups = account::groups_of(&account, gid).unwrap_or_else(|_| vec![gid]);
+    // The user's own primary group too: it is kvm's where the distribution lets QEMU use /dev/kvm.
+    groups.extend(account.gid.filter(|it| !groups.contains(it)));
     let user = User { uid: account.uid, gid, groups };
     if named.is_none() && matches!(paths.mode(), Mode::Root(_)) && !lets_in(paths.lib(), &user) {
         tracing::warn!("{}: closed to user {}; QEMU runs as root", paths.lib().display(), user.uid);

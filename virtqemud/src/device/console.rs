@@ -27,7 +27,8 @@ impl QemuDevice for Console {
     }
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
-        let Console { chardev, target, info } = self;
+        // The terminal is QEMU's to tell.
+        let Console { chardev, tty: _, target, info } = self;
         match target.and_then(|it| it.kind) {
             None | Some(ConsoleTargetKind::Serial) => return Ok(Vec::new()),
             Some(ConsoleTargetKind::Virtio) => {}

@@ -35,10 +35,11 @@ impl QemuDevice for Graphics {
                 if let Some(gl) = gl {
                     let _ = write!(text, ",gl={}", if gl.is_on() { "on" } else { "off" });
                 }
-                let mut parts = vec![Part::Option("-display", text)];
+                let mut parts = Vec::new();
                 if *fullscreen == Some(YesNo::Yes) {
                     parts.push(Part::Option("-full-screen", String::new()));
                 }
+                parts.push(Part::Option("-display", text));
                 Ok(parts)
             }
             Graphics::EglHeadless { rendernode } => {

@@ -4,7 +4,7 @@ use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::cpu::{Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode, CpuModel};
 use virtbus_schema::domain::os::{BootDevice, BootKind};
-use virtbus_schema::xml::OnOff;
+use virtbus_schema::xml::{CpuSet, OnOff};
 
 use super::is_kvm;
 use crate::process::capabilities::QemuCaps;
@@ -42,7 +42,16 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     if domain.cpu.is_none() && default.is_some() {
         domain.cpu = Some(Cpu::default());
     }
+    let count = domain.vcpu.count;
     let Some(cpu) = &mut domain.cpu else { return Ok(()) };
+    if let Some(numa) = &mut cpu.numa {
+        // CPUs that no cell has are the first one's.
+        let all = (0..count).filter(|cpu| !numa.cells.iter().any(|it| it.cpus.as_ref().is_some_and(|it| it.contains(*cpu))));
+        let rest: Vec<u32> = all.collect();
+        if let Some(first) = numa.cells.first_mut().filter(|_| !rest.is_empty()) {
+            first.cpus.get_or_insert_with(CpuSet::default).0.extend(rest);
+        }
+    }
     if cpu.mode.is_none() && cpu.model.is_none() {
         // Only topology, NUMA cells or the like: the machine's own model.
         if let Some(name) = default {

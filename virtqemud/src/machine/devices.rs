@@ -20,6 +20,12 @@ use crate::process::capabilities::QemuCaps;
 pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     let board = Board::of_domain(domain);
     let kvm = is_kvm(domain);
+    for it in domain.devices.placed_mut() {
+        // Names that are not the user's belong to one run.
+        if it.alias().as_ref().is_some_and(|alias| !alias.is_users()) {
+            *it.alias_mut() = None;
+        }
+    }
     disk::defaults(&mut domain.devices.disks)?;
     implicit::drive_controllers(&mut domain.devices);
     super::port::controllers(&mut domain.devices);

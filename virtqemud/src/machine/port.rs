@@ -98,7 +98,7 @@ fn pair(devices: &mut Devices) {
             if matches!(kind, None | Some(SerialTargetKind::IsaSerial | SerialTargetKind::SystemSerial | SerialTargetKind::SpaprVioSerial)) {
                 let target = ConsoleTarget { kind: Some(ConsoleTargetKind::Serial), port: None };
                 let info = Info { alias: serial.info.alias.clone(), ..Info::default() };
-                devices.consoles.push(Console { chardev: serial.chardev.clone(), target: Some(target), info });
+                devices.consoles.push(Console { chardev: serial.chardev.clone(), tty: None, target: Some(target), info });
             }
         }
         _ => {}

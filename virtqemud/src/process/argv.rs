@@ -144,12 +144,12 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     boot::write(domain, &mut line)?;
     machine::pci_window(domain, &mut line);
     write_devices(domain, &mut devices, &mut line)?;
-    if sandbox {
-        line.option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-    }
     if let Some(commandline) = &domain.qemu.commandline {
         line.args.extend(commandline.args.iter().map(|it| it.value.clone()));
         line.env.extend(commandline.env.iter().map(|it| (it.name.clone(), it.value.clone().unwrap_or_default())));
+    }
+    if sandbox {
+        line.option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     }
     if let Some(teardown) = domain.features.as_ref().and_then(|it| it.async_teardown) {
         line.option("-run-with", format!("async-teardown={}", if teardown.is_on() { "on" } else { "off" }));

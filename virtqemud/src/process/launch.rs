@@ -249,6 +249,9 @@ fn set_terminals(document: &mut Domain, chardevs: &[ChardevInfo]) {
     }
     for it in &mut devices.consoles {
         set(&mut it.chardev, it.info.alias.as_ref().map(|it| it.name.as_str()));
+        if let Chardev::Pty { source, .. } = &it.chardev {
+            it.tty = source.as_ref().and_then(|it| it.path.clone());
+        }
     }
     for it in &mut devices.channels {
         set(&mut it.chardev, it.info.alias.as_ref().map(|it| it.name.as_str()));

@@ -83,8 +83,10 @@ pub fn number_images(domain: &mut Domain) {
         next += 1;
     };
     for disk in domain.devices.disks.iter_mut().rev() {
-        if let Some(source) = &mut disk.source {
-            take(&mut source.index);
+        // A drive without a medium has its number as well, for the medium it may get.
+        match &mut disk.source {
+            Some(source) => take(&mut source.index),
+            None => take(&mut None),
         }
         let mut below = disk.backing_store.as_mut();
         while let Some(it) = below {

@@ -19,7 +19,24 @@ props! {
         read_only: Option<bool>,
     }
 
-    struct Format { node_name: &'static str, read_only: bool, driver: &'static str, file: &'static str }
+    struct Format {
+        node_name: &'static str,
+        read_only: bool,
+        driver: &'static str,
+        file: &'static str,
+        // A flash image that is based on another would be a guest's way into it.
+        backing: Option<Nothing>,
+    }
+}
+
+/// Written as null.
+#[derive(Debug, Clone)]
+struct Nothing;
+
+impl serde::Serialize for Nothing {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.serialize_unit()
+    }
 }
 
 fn flash_loader(domain: &Domain) -> Option<&Loader> {
@@ -48,6 +65,7 @@ pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
             read_only: loader.readonly == Some(YesNo::Yes),
             driver: format(loader.format),
             file: "libvirt-pflash0-storage",
+            backing: (loader.format == Some(FirmwareFormat::Qcow2)).then_some(Nothing),
         };
         line.part(&Part::blockdev("libvirt-pflash0-format", &format)?);
     }
@@ -69,6 +87,7 @@ pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
                 read_only: false,
                 driver: format(nvram.format),
                 file: "libvirt-pflash1-storage",
+                backing: Some(Nothing),
             };
             line.part(&Part::blockdev("libvirt-pflash1-format", &format)?);
         }

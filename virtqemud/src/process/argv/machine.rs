@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::clock::TimerName;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
+use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::features::IoapicDriver;
 use virtbus_schema::domain::{Domain, Features, IoThread};
 use virtbus_schema::xml::{OnOff, YesNo};
@@ -53,6 +54,10 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, dump_guest_core: bool, lin
     }
     if let Some(id) = memory::main_memory(domain, caps) {
         let _ = write!(out, ",memory-backend={id}");
+    }
+    if domain.devices.sounds.iter().any(|it| it.model == SoundModel::Pcspk) {
+        let id = domain.devices.audios.first().map_or(1, |it| it.id);
+        let _ = write!(out, ",pcspk-audiodev=audio{id}");
     }
     out.push_str(&firmware::machine_options(domain));
     if let Some(present) = domain.clock.timers.iter().find(|it| it.name == TimerName::Hpet).and_then(|it| it.present) {
@@ -123,16 +128,6 @@ props! {
 
 /// Threads for disks, and the main one where the document tunes it.
 pub(super) fn iothreads(domain: &Domain, line: &mut CommandLine) -> Result<()> {
-    if let Some(it) = domain.defaultiothread {
-        let thread = Thread {
-            qom_type: "main-loop",
-            id: "main-loop".to_owned(),
-            thread_pool_min: it.thread_pool_min,
-            thread_pool_max: it.thread_pool_max,
-            ..Thread::default()
-        };
-        line.part(&Part::object("main-loop", &thread)?);
-    }
     // Threads that are only counted get the lowest numbers that are free.
     let mut threads = domain.iothreadids.clone();
     let wanted = domain.iothreads.and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
@@ -152,6 +147,16 @@ pub(super) fn iothreads(domain: &Domain, line: &mut CommandLine) -> Result<()> {
             poll_shrink: it.poll.and_then(|it| it.shrink),
         };
         line.part(&Part::object(id, &thread)?);
+    }
+    if let Some(it) = domain.defaultiothread {
+        let thread = Thread {
+            qom_type: "main-loop",
+            id: "main-loop".to_owned(),
+            thread_pool_min: it.thread_pool_min,
+            thread_pool_max: it.thread_pool_max,
+            ..Thread::default()
+        };
+        line.part(&Part::object("main-loop", &thread)?);
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ fn initial_kib(domain: &Domain) -> u64 {
 pub(super) fn main_memory<'a>(domain: &Domain, caps: &'a QemuCaps) -> Option<&'a str> {
     let machine = domain.os.kind.machine.as_deref().unwrap_or_default();
     let id = caps.machine(machine).and_then(|it| it.default_ram_id.as_deref())?;
-    (!has_numa(domain)).then_some(id)
+    (!has_numa(domain) && domain.max_memory.is_none()).then_some(id)
 }
 
 /// `-m`, the main memory, and whether it is locked.
@@ -117,8 +117,12 @@ pub(super) fn numa(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     for (from, cell) in known.iter().zip(&numa.cells) {
         for to in &known {
             let said = cell.distances.iter().find(|it| it.id == *to).map(|it| it.value);
-            // Local memory is at distance 10, other memory at 20, unless said otherwise.
-            let value = said.unwrap_or(if from == to { 10 } else { 20 });
+            // The way back is as long as the way there; local memory is at distance 10, other memory at 20.
+            let back = || {
+                let other = known.iter().zip(&numa.cells).find(|(id, _)| *id == to)?.1;
+                other.distances.iter().find(|it| it.id == *from).map(|it| it.value)
+            };
+            let value = said.or_else(back).unwrap_or(if from == to { 10 } else { 20 });
             line.option("-numa", format!("dist,src={from},dst={to},val={value}"));
         }
     }

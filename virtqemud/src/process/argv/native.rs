@@ -13,6 +13,7 @@ use crate::machine::pci;
 /// # Errors
 /// There is no place for a network card.
 pub fn as_shown(domain: &mut Domain) -> Result<()> {
+    crate::device::boot::spell_out_disks(domain);
     for it in &mut domain.devices.interfaces {
         let kept = Kept { mac: it.mac, model: it.model.take(), script: it.script.take(), boot: it.info.boot.take() };
         *it = kept.into();

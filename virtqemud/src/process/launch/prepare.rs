@@ -254,19 +254,25 @@ pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(ShortPath::of(path)?.path)
 }
 
-/// `/proc/self/fd/N/NAME`: short, whatever the directory.
+/// The path itself, or `/proc/self/fd/N/NAME` for one that is longer than a socket's name can be.
 struct ShortPath {
     path: PathBuf,
-    _directory: std::fs::File,
+    _directory: Option<std::fs::File>,
 }
+
+/// Bytes of a socket's name (sun_path), with room for its end.
+const LONGEST_SOCKET: usize = 100;
 
 impl ShortPath {
     fn of(path: &Path) -> io::Result<Self> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
+        if path.as_os_str().len() <= LONGEST_SOCKET {
+            return Ok(Self { path: path.to_owned(), _directory: None });
+        }
         let directory = std::fs::File::open(parent)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name);
-        Ok(Self { path, _directory: directory })
+        Ok(Self { path, _directory: Some(directory) })
     }
 }

@@ -96,6 +96,9 @@ pub struct ParallelTarget {
 pub struct Console {
     #[xml(flatten)]
     pub chardev: Chardev,
+    /// The terminal once more, where old clients look for it.
+    #[xml(attr, live)]
+    pub tty: Option<String>,
     #[xml(child)]
     pub target: Option<ConsoleTarget>,
     #[xml(flatten)]
