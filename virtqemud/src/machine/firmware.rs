@@ -1,0 +1,173 @@
+//! Which firmware a guest boots with: chosen among what is installed, or recognised by its path.
+//!
+//! The choice is written into the document, so that it stays when other firmware is installed later. Nothing is opened here.
+
+use std::path::{Path, PathBuf};
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::features::Smm;
+use virtbus_schema::domain::os::{
+    FirmwareFeature, FirmwareFeatureName, FirmwareFormat, FirmwareKind, Loader, LoaderKind, Nvram, NvramKind,
+};
+use virtbus_schema::domain::{Domain, Features};
+use virtbus_schema::xml::{OnOff, YesNo};
+
+use crate::capabilities::firmware::{Firmware, Image, Mapping};
+
+/// What of the host the choice depends on.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// Firmware, in order of preference.
+    pub firmware: Vec<Firmware>,
+    /// Where guests' variable stores lie that have no path of their own.
+    pub nvram: PathBuf,
+}
+
+impl Installed {
+    /// What QEMU's descriptors in the usual directories name; reads them. `nvram` is where variable stores lie.
+    #[must_use]
+    pub fn read(nvram: impl Into<PathBuf>) -> Self {
+        let directories: Vec<PathBuf> = crate::capabilities::firmware::DIRECTORIES.iter().map(PathBuf::from).collect();
+        Self { firmware: crate::capabilities::firmware::installed(&directories), nvram: nvram.into() }
+    }
+}
+
+/// Whether the document needs the installed firmware to be known.
+#[must_use]
+pub fn is_wanted(domain: &Domain) -> bool {
+    domain.os.firmware.is_some() || domain.os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Pflash))
+}
+
+/// Settles the firmware.
+///
+/// # Errors
+/// `OPERATION_FAILED` when the document asks for firmware and none fits, `CONFIG_UNSUPPORTED` for what cannot be.
+pub(super) fn settle(domain: &mut Domain, installed: Option<&Installed>) -> Result<()> {
+    if let Some(loader) = &mut domain.os.loader
+        && loader.path.is_some()
+    {
+        loader.kind.get_or_insert(LoaderKind::Rom);
+        loader.format.get_or_insert(FirmwareFormat::Raw);
+    }
+    if let Some(nvram) = &mut domain.os.nvram {
+        nvram.format.get_or_insert(FirmwareFormat::Raw);
+    }
+    let path = domain.os.loader.as_ref().and_then(|it| it.path.clone());
+    let Some(installed) = installed else { return Ok(()) };
+    match (domain.os.firmware, path) {
+        (Some(kind), path) => {
+            let fitting = installed.firmware.iter().find(|it| fits(it, kind, path.as_deref(), domain));
+            let Some(firmware) = fitting else {
+                return Err(Error::failed(format!(
+                    "Unable to find '{kind}' firmware that is compatible with the current configuration"
+                )));
+            };
+            adopt(firmware, domain, installed);
+        }
+        (None, Some(path)) if is_flash(domain) => {
+            let stateless = domain.os.loader.as_ref().is_some_and(|it| it.stateless == Some(YesNo::Yes));
+            let known = installed.firmware.iter().find(|it| fits(it, FirmwareKind::Efi, Some(&path), domain));
+            match known.filter(|_| !stateless) {
+                Some(firmware) => {
+                    domain.os.firmware = Some(FirmwareKind::Efi);
+                    adopt(firmware, domain, installed);
+                }
+                None if !stateless && is_read_only(domain) => give_nvram(domain, installed, None),
+                None => {}
+            }
+        }
+        (None, _) => {}
+    }
+    Ok(())
+}
+
+fn is_flash(domain: &Domain) -> bool {
+    domain.os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Pflash))
+}
+
+fn is_read_only(domain: &Domain) -> bool {
+    domain.os.loader.as_ref().is_some_and(|it| it.readonly == Some(YesNo::Yes))
+}
+
+fn format_of(image: &Image) -> FirmwareFormat {
+    if image.format.as_deref() == Some("qcow2") { FirmwareFormat::Qcow2 } else { FirmwareFormat::Raw }
+}
+
+/// Whether firmware is of the kind, for the machine, and has what the document asks of it.
+fn fits(it: &Firmware, kind: FirmwareKind, path: Option<&str>, domain: &Domain) -> bool {
+    let interface = match kind {
+        FirmwareKind::Efi => "uefi",
+        FirmwareKind::Bios => "bios",
+    };
+    let os = &domain.os.kind;
+    let arch = os.arch.as_deref().unwrap_or_default();
+    // QEMU's name of the 32-bit PC.
+    let arch = if arch == "i686" { "i386" } else { arch };
+    let has = |feature: &str| it.features.iter().any(|known| known == feature);
+    let wanted = |name: FirmwareFeatureName| {
+        domain.os.firmware_features.iter().find(|it| it.name == name).map(|it| it.enabled == YesNo::Yes)
+    };
+    let agrees = |asked: Option<bool>, has: bool| asked.is_none_or(|asked| asked == has);
+    let none = Loader::default();
+    let loader = domain.os.loader.as_ref().unwrap_or(&none);
+    let Mapping::Flash { executable, nvram_template } = &it.mapping else {
+        return false;
+    };
+    let smm_off = domain.features.as_ref().and_then(|it| it.smm.as_ref()).is_some_and(|it| !it.state.is_on());
+    it.interfaces.iter().any(|it| it == interface)
+        && it.fits(arch, os.machine.as_deref().unwrap_or_default())
+        && path.is_none_or(|path| executable.filename == Path::new(path))
+        && loader.kind != Some(LoaderKind::Rom)
+        && loader.readonly != Some(YesNo::No)
+        && loader.stateless != Some(YesNo::Yes)
+        && loader.format.is_none_or(|format| format == format_of(executable))
+        && agrees(wanted(FirmwareFeatureName::SecureBoot), has("secure-boot"))
+        && agrees(wanted(FirmwareFeatureName::EnrolledKeys), has("enrolled-keys"))
+        && agrees(loader.secure.map(|it| it == YesNo::Yes), has("requires-smm"))
+        && !(has("requires-smm") && smm_off)
+        && nvram_fits(domain.os.nvram.as_ref(), nvram_template.as_ref())
+}
+
+fn nvram_fits(asked: Option<&Nvram>, template: Option<&Image>) -> bool {
+    let (Some(asked), Some(template)) = (asked, template) else { return true };
+    let same = asked.template.as_ref().is_none_or(|path| template.filename == Path::new(path));
+    same && asked.format.is_none_or(|format| format == format_of(template))
+}
+
+/// Writes the choice into the document.
+fn adopt(firmware: &Firmware, domain: &mut Domain, installed: &Installed) {
+    let Mapping::Flash { executable, nvram_template } = &firmware.mapping else { return };
+    let has = |feature: &str| firmware.features.iter().any(|known| known == feature);
+    let loader = domain.os.loader.get_or_insert_with(Loader::default);
+    loader.path.get_or_insert_with(|| executable.filename.to_string_lossy().into_owned());
+    loader.kind = Some(LoaderKind::Pflash);
+    loader.readonly = Some(YesNo::Yes);
+    loader.format.get_or_insert(format_of(executable));
+    if has("requires-smm") {
+        loader.secure = Some(YesNo::Yes);
+        let features = domain.features.get_or_insert_with(Features::default);
+        features.smm.get_or_insert(Smm { state: OnOff::On, tseg: None });
+    }
+    give_nvram(domain, installed, nvram_template.as_ref());
+    let feature = |name, on: bool| FirmwareFeature { enabled: if on { YesNo::Yes } else { YesNo::No }, name };
+    let mut features = vec![feature(FirmwareFeatureName::SecureBoot, has("secure-boot"))];
+    // What a store elsewhere holds is not known.
+    if domain.os.nvram.as_ref().is_none_or(|it| it.kind != Some(NvramKind::Network)) {
+        features.insert(0, feature(FirmwareFeatureName::EnrolledKeys, has("enrolled-keys")));
+    }
+    domain.os.firmware_features = features;
+}
+
+/// The guest's variable store: its own path, and what it begins as.
+fn give_nvram(domain: &mut Domain, installed: &Installed, template: Option<&Image>) {
+    let name = format!("{}_VARS.fd", domain.name);
+    let nvram = domain.os.nvram.get_or_insert_with(Nvram::default);
+    nvram.format.get_or_insert(template.map_or(FirmwareFormat::Raw, format_of));
+    if let Some(template) = template.filter(|_| nvram.kind != Some(NvramKind::Network)) {
+        nvram.template.get_or_insert_with(|| template.filename.to_string_lossy().into_owned());
+        nvram.template_format.get_or_insert(format_of(template));
+    }
+    if nvram.source.is_none() {
+        nvram.path.get_or_insert_with(|| installed.nvram.join(name).to_string_lossy().into_owned());
+    }
+}
