@@ -116,6 +116,45 @@ fn faults_have_the_codes_of_the_reference() {
     }
 }
 
+/// An interface's source that lacks what its kind needs would be written as none at all, and not be read again.
+#[test]
+fn a_source_has_what_its_kind_of_interface_needs() {
+    let domain = |kind: &str, source: &str| {
+        format!(
+            "<domain type='kvm'><name>a</name><memory>1</memory><os><type>hvm</type></os><devices><interface type='{kind}'>\
+             <mac address='52:54:00:00:00:01'/>{source}</interface></devices></domain>"
+        )
+    };
+    let socket = "<source address='1' port='5'/>";
+    let lacking = [
+        ("network", "<source bridge='x' portgroup='y'/>", "@network"),
+        ("bridge", "<source network='x'/>", "@bridge"),
+        ("internal", "<source/>", "@name"),
+        ("direct", "<source mode='vepa'/>", "@dev"),
+        ("vdpa", "<source/>", "@dev"),
+        ("server", "<source address='1'/>", "@port"),
+        ("client", "<source port='5'/>", "@address"),
+        ("mcast", "<source address='1'/>", "@port"),
+        ("udp", socket, "local"),
+        ("udp", "<source address='1' port='5'><local port='6'/></source>", "local/@address"),
+        ("vds", "<source portgroupid='x'/>", "@switchid"),
+    ];
+    for (kind, source, what) in lacking {
+        let error = place(&domain(kind, source));
+        let path = format!("domain/devices/interface/source/{what}");
+        assert_eq!((error.path, error.kind.code()), (path, 27), "{kind} {source}");
+    }
+    let completed = [
+        ("direct", "<source dev='x'/>", "<source dev='x' mode='vepa'/>"),
+        ("client", "<source address='1' port='5'><local port='6'/></source>", socket),
+        ("network", "<source network=''/>", "<source network=''/>"),
+    ];
+    for (kind, source, want) in completed {
+        let written = Domain::parse(&domain(kind, source)).unwrap().format(AT_REST);
+        assert!(written.contains(want), "{kind} {source}: {written}");
+    }
+}
+
 #[test]
 fn strict_reading_refuses_what_nobody_knows() {
     let text = "<domain type='kvm'><name>a</name><memory>1</memory><os><type>hvm</type></os><devices><disk colour='red'>\
@@ -172,7 +211,7 @@ fn mutate(text: &str, (kind, at, to): (u8, usize, usize)) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400.max(ProptestConfig::default().cases), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever is accepted is in its normal form after one round: written and read again it is the same value.
     #[test]

@@ -125,20 +125,23 @@ impl Interface {
         if let Some(mac) = self.mac.filter(|it| it.address.is_multicast()) {
             return Err(node.error(ErrorKind::BadValue, format!("{} is a multicast address", mac.address)));
         }
-        if let Some(source) = &mut self.source {
-            source.keep_only(self.kind);
-        }
-        let is_passt = self.backend.as_ref().is_some_and(|it| it.kind == Some(InterfaceBackendKind::Passt));
-        let needs_source = match self.kind {
-            InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null | InterfaceKind::Hostdev => false,
-            InterfaceKind::VhostUser => !is_passt,
-            _ => true,
-        };
-        if needs_source && self.source.is_none() {
-            return Err(node.missing("source"));
+        let needs_source = self.needs_source();
+        match &mut self.source {
+            Some(source) => source.complete(self.kind, node.child("source").unwrap_or(node))?,
+            None if needs_source => return Err(node.missing("source")),
+            None => {}
         }
         self.check_source(node)?;
         self.check_addresses(node)
+    }
+
+    fn needs_source(&self) -> bool {
+        let is_passt = self.backend.as_ref().is_some_and(|it| it.kind == Some(InterfaceBackendKind::Passt));
+        match self.kind {
+            InterfaceKind::User | InterfaceKind::Ethernet | InterfaceKind::Null | InterfaceKind::Hostdev => false,
+            InterfaceKind::VhostUser => !is_passt,
+            _ => true,
+        }
     }
 
     fn check_source(&self, node: Node<'_>) -> Result<(), Error> {
@@ -264,7 +267,41 @@ pub struct InterfaceSource {
 }
 
 impl InterfaceSource {
-    /// Drops what does not belong to a kind of interface, as the reference does.
+    /// Drops what does not belong to a kind of interface, asks for what does and fills in what it means unsaid, as the
+    /// reference does: nothing that is kept may be written as a source without the attribute that it needs to be read.
+    fn complete(&mut self, kind: InterfaceKind, node: Node<'_>) -> Result<(), Error> {
+        use InterfaceKind as K;
+        self.keep_only(kind);
+        let is_said = match kind {
+            K::Network => ("@network", self.network.is_some()),
+            K::Bridge => ("@bridge", self.bridge.is_some()),
+            K::Internal => ("@name", self.name.is_some()),
+            K::Direct | K::Vdpa => ("@dev", self.dev.is_some()),
+            K::Client | K::Mcast | K::Udp if self.address.is_none() => ("@address", false),
+            K::Server | K::Client | K::Mcast | K::Udp => ("@port", self.port.is_some()),
+            K::Vds => ("@switchid", self.switchid.is_some()),
+            _ => ("", true),
+        };
+        if let (what, false) = is_said {
+            return Err(node.missing(what));
+        }
+        match kind {
+            K::Udp => match &self.local {
+                None => return Err(node.missing("local")),
+                Some(SourceLocal { address: None, .. }) => return Err(node.missing("local/@address")),
+                Some(SourceLocal { port: None, .. }) => return Err(node.missing("local/@port")),
+                Some(_) => {}
+            },
+            K::Direct => drop(self.mode.get_or_insert_with(|| "vepa".to_owned())),
+            K::Vds => {
+                self.portid.get_or_insert_with(|| "0".to_owned());
+                self.connectionid.get_or_insert(0);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn keep_only(&mut self, kind: InterfaceKind) {
         use InterfaceKind as K;
         let is = |kinds: &[K]| kinds.contains(&kind);
@@ -293,7 +330,10 @@ impl InterfaceSource {
             self.mode = None;
         }
         if !is(&[K::Server, K::Client, K::Mcast, K::Udp]) {
-            (self.address, self.port, self.local) = (None, None, None);
+            (self.address, self.port) = (None, None);
+        }
+        if !is(&[K::Udp]) {
+            self.local = None;
         }
         if !is(&[K::Hostdev]) {
             self.device = None;
