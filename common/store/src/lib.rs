@@ -43,10 +43,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// The comment that opens every file: tools look for its first words, users for the last.
 pub(crate) fn header(edit: &str, name: &str) -> String {
-    // A comment may not hold two hyphens in a row, a name may.
-    let name = name.replace("--", "- -");
+    // A comment may not hold two hyphens in a row, a name may; and of three, each has a neighbour.
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c == '-' && shown.ends_with('-') {
+            shown.push(' ');
+        }
+        shown.push(c);
+    }
     format!(
         "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE. The daemon writes it anew at every change\n\
-         and reads it only when it starts, so edits made here are lost. Use instead:\n  {edit} {name}\n-->\n\n"
+         and reads it only when it starts, so edits made here are lost. Use instead:\n  {edit} {shown}\n-->\n\n"
     )
 }
