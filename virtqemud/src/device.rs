@@ -14,6 +14,7 @@ mod controller;
 mod cx;
 pub mod disk;
 mod graphics;
+mod hub;
 mod input;
 mod interface;
 mod memballoon;

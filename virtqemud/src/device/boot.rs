@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::Boot;
 use virtbus_schema::domain::device::disk::DiskDevice;
 use virtbus_schema::domain::os::BootKind;
 
@@ -38,24 +37,4 @@ pub(super) fn indices(domain: &Domain) -> BTreeMap<String, u32> {
         }
     }
     found
-}
-
-/// Replaces the kinds of `<os>` by `<boot order>` of the disks they mean. Network cards lose their turn: in a command line that
-/// is only shown they are no longer what the document describes.
-pub(crate) fn spell_out_disks(domain: &mut Domain) {
-    let devices = &mut domain.devices;
-    if devices.disks.iter().any(|it| it.info.boot.is_some()) || devices.interfaces.iter().any(|it| it.info.boot.is_some()) {
-        return;
-    }
-    for (turn, boot) in (1..).zip(domain.os.boot.drain(..)) {
-        let wanted = |device: DiskDevice| match boot.dev {
-            BootKind::Hd => matches!(device, DiskDevice::Disk | DiskDevice::Lun),
-            BootKind::Cdrom => device == DiskDevice::Cdrom,
-            BootKind::Fd => device == DiskDevice::Floppy,
-            BootKind::Network => false,
-        };
-        if let Some(disk) = devices.disks.iter_mut().find(|it| wanted(it.device)) {
-            disk.info.boot.get_or_insert(Boot { order: turn, loadparm: None });
-        }
-    }
 }

@@ -5,7 +5,7 @@ use virtbus_schema::domain::device::filesystem::Filesystem;
 use virtbus_schema::domain::device::hostdev::Hostdev;
 use virtbus_schema::domain::device::memory::MemoryDevice;
 use virtbus_schema::domain::device::redirected::{Redirdev, Smartcard};
-use virtbus_schema::domain::device::small::{Crypto, Hub, Iommu, Lease, Panic, Pstore, Shmem, Vsock};
+use virtbus_schema::domain::device::small::{Crypto, Iommu, Lease, Panic, Pstore, Shmem, Vsock};
 use virtbus_schema::domain::device::tpm::Tpm;
 
 use super::{AddressKind, Cx, Part, QemuDevice};
@@ -31,7 +31,6 @@ unsupported! {
     Crypto: "crypto",
     Filesystem: "filesystem",
     Hostdev: "hostdev",
-    Hub: "hub",
     Iommu: "iommu",
     Lease: "lease",
     MemoryDevice: "memory",

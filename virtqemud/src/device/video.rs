@@ -26,7 +26,6 @@ props! {
         #[serde(rename = "max_outputs")]
         max_outputs: Option<u32>,
         blob: Option<bool>,
-        edid: Option<bool>,
         xres: Option<u32>,
         yres: Option<u32>,
         #[serde(flatten)]
@@ -41,7 +40,7 @@ impl QemuDevice for Video {
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         let Video { driver, model, info } = self;
-        let VideoModel { kind, ram, vram, vram64, vgamem, heads, primary, blob, edid, acceleration, resolution } =
+        let VideoModel { kind, ram, vram, vram64, vgamem, heads, primary, blob, acceleration, resolution } =
             model.as_ref().ok_or_else(|| Error::internal("the video device has no model yet"))?;
         let primary = *primary == Some(YesNo::Yes);
         if let Some(VideoDriver { name: Some(VideoBackend::VhostUser), .. }) = driver {
@@ -75,7 +74,6 @@ impl QemuDevice for Video {
             virtio: virtio(driver.as_ref().map(|it| &it.virtio)),
             id: id.to_owned(),
             blob: blob.map(OnOff::is_on),
-            edid: edid.map(OnOff::is_on),
             xres: resolution.map(|it| it.x),
             yres: resolution.map(|it| it.y),
             ..Card::default()

@@ -2,9 +2,11 @@
 
 use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::cpu::{Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode, CpuModel};
+use virtbus_schema::domain::cpu::{
+    CellMemory, Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode, CpuModel, GuestNuma, NumaCell, NumaDistance,
+};
 use virtbus_schema::domain::os::{BootDevice, BootKind};
-use virtbus_schema::xml::{CpuSet, OnOff};
+use virtbus_schema::xml::{CpuSet, OnOff, Size};
 
 use super::is_kvm;
 use crate::process::capabilities::QemuCaps;
@@ -25,7 +27,9 @@ pub(super) fn basics(domain: &mut Domain, caps: &QemuCaps) {
     }
     let devices = &domain.devices;
     let ordered = devices.disks.iter().any(|it| it.info.boot.is_some())
-        || devices.interfaces.iter().any(|it| it.info.boot.is_some());
+        || devices.interfaces.iter().any(|it| it.info.boot.is_some())
+        || devices.hostdevs.iter().any(|it| it.info.boot.is_some())
+        || devices.redirdevs.iter().any(|it| it.info.boot.is_some());
     if domain.os.boot.is_empty() && !ordered {
         domain.os.boot.push(BootDevice { dev: BootKind::Hd });
     }
@@ -43,6 +47,24 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         domain.cpu = Some(Cpu::default());
     }
     let count = domain.vcpu.count;
+    if domain.max_memory.is_some() {
+        // Memory can only be plugged into a node.
+        let plugged: u64 = domain.devices.memories.iter().map(|it| it.size().kib).sum();
+        let kib = domain.memory.size.kib.saturating_sub(plugged);
+        let cpu = domain.cpu.get_or_insert_with(Cpu::default);
+        let numa = cpu.numa.get_or_insert_with(GuestNuma::default);
+        if numa.cells.is_empty() {
+            numa.cells.push(NumaCell {
+                id: Some(0),
+                cpus: Some((0..count).collect()),
+                memory: CellMemory { size: Size::from_kib(kib) },
+                mem_access: None,
+                discard: None,
+                distances: Vec::new(),
+                caches: Vec::new(),
+            });
+        }
+    }
     let Some(cpu) = &mut domain.cpu else { return Ok(()) };
     if let Some(numa) = &mut cpu.numa {
         // CPUs that no cell has are the first one's.
@@ -51,6 +73,7 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         if let Some(first) = numa.cells.first_mut().filter(|_| !rest.is_empty()) {
             first.cpus.get_or_insert_with(CpuSet::default).0.extend(rest);
         }
+        distances(&mut numa.cells);
     }
     if cpu.mode.is_none() && cpu.model.is_none() {
         // Only topology, NUMA cells or the like: the machine's own model.
@@ -77,10 +100,28 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
             cpu.check.get_or_insert(CpuCheck::None);
             cpu.matching = None;
             cpu.model = None;
-            if kvm {
+            if kvm || mode == CpuMode::HostPassthrough {
                 cpu.migratable.get_or_insert(OnOff::On);
             }
         }
     }
     Ok(())
+}
+
+/// The way back is as long as the way there: distances said in one direction hold in both. Local memory is at 10, other at 20.
+fn distances(cells: &mut [NumaCell]) {
+    if cells.iter().all(|it| it.distances.is_empty()) {
+        return;
+    }
+    let ids: Vec<u32> = (0..).zip(&*cells).map(|(at, it)| it.id.unwrap_or(at)).collect();
+    let said: Vec<Vec<NumaDistance>> = cells.iter().map(|it| it.distances.clone()).collect();
+    let find = |from: usize, to: u32| said.get(from).and_then(|it| it.iter().find(|it| it.id == to)).map(|it| it.value);
+    for (from, cell) in cells.iter_mut().enumerate() {
+        let Some(own) = ids.get(from).copied() else { continue };
+        let all = ids.iter().enumerate().map(|(to, id)| {
+            let value = find(from, *id).or_else(|| find(to, own)).unwrap_or(if to == from { 10 } else { 20 });
+            NumaDistance { id: *id, value }
+        });
+        cell.distances = all.collect();
+    }
 }

@@ -1,11 +1,19 @@
 //! Defaults of each device, by machine and emulator: models, buses, sizes, MAC addresses.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::Address;
+use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
+use virtbus_schema::domain::device::disk::DiskModel;
+use virtbus_schema::domain::device::filesystem::{AccessMode, FilesystemKind};
 use virtbus_schema::domain::device::graphics::Graphics;
+use virtbus_schema::domain::device::hostdev::{HostdevKind, HostdevMode};
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac};
+use virtbus_schema::domain::device::memory::MemoryModel;
 use virtbus_schema::domain::device::rng::{Rng, RngBackend};
+use virtbus_schema::domain::device::sound::SoundModel;
+use virtbus_schema::domain::device::tpm::{TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::xml::{Mac, YesNo};
@@ -29,6 +37,7 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     disk::defaults(&mut domain.devices.disks)?;
     implicit::drive_controllers(&mut domain.devices);
     super::port::controllers(&mut domain.devices);
+    implicit::card_readers(&mut domain.devices);
     for it in &mut domain.devices.controllers {
         controller(it, board);
     }
@@ -51,7 +60,49 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     for it in &mut domain.devices.rngs {
         rng(it);
     }
+    later(domain);
     Ok(())
+}
+
+/// Kinds that are described but not yet started.
+fn later(domain: &mut Domain) {
+    let devices = &mut domain.devices;
+    for it in &mut devices.tpms {
+        let model = *it.model.get_or_insert(TpmModel::TpmTis);
+        if let TpmBackend::Emulator(emulator) = &mut it.backend {
+            let version = if model == TpmModel::TpmTis { TpmVersion::V1_2 } else { TpmVersion::V2_0 };
+            emulator.version.get_or_insert(version);
+        }
+    }
+    let mut slots: Vec<u32> = Vec::new();
+    for it in &devices.memories {
+        if let Some(Address::Dimm(DimmAddress { slot: Some(slot), .. })) = &it.info.address {
+            slots.push(*slot);
+        }
+    }
+    for it in devices.memories.iter_mut().filter(|it| matches!(it.model, MemoryModel::Dimm | MemoryModel::Nvdimm)) {
+        let address = it.info.address.get_or_insert(Address::Dimm(DimmAddress::default()));
+        if let Address::Dimm(DimmAddress { slot: slot @ None, .. }) = address {
+            let free = (0..).find(|number| !slots.contains(number));
+            slots.extend(free);
+            *slot = free;
+        }
+    }
+    for it in &mut devices.hostdevs {
+        let has_driver = matches!(it.device.kind, HostdevKind::Pci | HostdevKind::Usb | HostdevKind::Mdev | HostdevKind::Scsi | HostdevKind::ScsiHost);
+        if has_driver && it.mode == HostdevMode::Subsystem {
+            it.managed.get_or_insert(YesNo::No);
+        }
+    }
+    for it in devices.filesystems.iter_mut().filter(|it| it.kind == FilesystemKind::Mount) {
+        it.accessmode.get_or_insert(AccessMode::Passthrough);
+    }
+    for it in &mut devices.vsocks {
+        it.model.get_or_insert(DiskModel::Virtio);
+    }
+    for it in devices.sounds.iter_mut().filter(|it| it.model == SoundModel::Virtio) {
+        it.streams.get_or_insert(2);
+    }
 }
 
 fn controller(it: &mut Controller, board: Board) {

@@ -46,10 +46,13 @@ pub(super) fn settle(domain: &mut Domain, installed: Option<&Installed>) -> Resu
     if let Some(loader) = &mut domain.os.loader
         && loader.path.is_some()
     {
+        // The reference says nothing of a ROM's format where the document calls it one.
+        if loader.kind != Some(LoaderKind::Rom) {
+            loader.format.get_or_insert(FirmwareFormat::Raw);
+        }
         loader.kind.get_or_insert(LoaderKind::Rom);
-        loader.format.get_or_insert(FirmwareFormat::Raw);
     }
-    if let Some(nvram) = &mut domain.os.nvram {
+    if let Some(nvram) = domain.os.nvram.as_mut().filter(|it| it.path.is_some() || it.source.is_some()) {
         nvram.format.get_or_insert(FirmwareFormat::Raw);
     }
     let path = domain.os.loader.as_ref().and_then(|it| it.path.clone());

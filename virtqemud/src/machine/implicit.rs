@@ -9,6 +9,7 @@ use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::memballoon::{Memballoon, MemballoonModel};
 use virtbus_schema::domain::device::video::{Video, VideoModel};
 use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogAction, WatchdogModel};
+use virtbus_schema::domain::device::address::CcidAddress;
 use virtbus_schema::domain::device::{Address, Info};
 use virtbus_schema::domain::{Devices, Domain};
 
@@ -102,6 +103,19 @@ pub(super) fn devices(domain: &mut Domain) -> Result<()> {
         devices.videos.push(Video { model: Some(VideoModel::default()), ..Video::default() });
     }
     Ok(())
+}
+
+/// A reader for smart cards.
+pub(super) fn card_readers(devices: &mut Devices) {
+    for at in 0..devices.smartcards.len() {
+        let Some(it) = devices.smartcards.get_mut(at) else { continue };
+        let number = match &it.info.address {
+            Some(Address::Ccid(address)) => address.controller,
+            _ => 0,
+        };
+        it.info.address.get_or_insert(Address::Ccid(CcidAddress { controller: number, slot: 0 }));
+        controller::ensure(&mut devices.controllers, ControllerKind::Ccid, number);
+    }
 }
 
 /// Controllers for the drives, by the addresses these have.

@@ -14,6 +14,14 @@ use super::controller;
 /// Ports of a virtio-serial controller that does not say.
 const PORTS: u32 = 31;
 
+/// Whether a channel's path was chosen at an earlier start, by this daemon or libvirt's.
+fn is_chosen(path: &str) -> bool {
+    let below = ["/var/lib/libvirt/qemu/channel/target/", "/run/libvirt/qemu/channel/"];
+    below.iter().find_map(|directory| path.strip_prefix(directory)).is_some_and(|rest| {
+        rest.split_once('/').is_some_and(|(domain, _)| domain.starts_with("domain-") || domain.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
 fn is_virtio(it: &Console) -> bool {
     it.target.is_some_and(|target| target.kind == Some(ConsoleTargetKind::Virtio))
 }
@@ -40,7 +48,7 @@ pub(super) fn consoles(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
     for it in &mut devices.channels {
         if let Chardev::Unix { source, .. } = &mut it.chardev
-            && source.as_ref().is_some_and(|it| it.path.is_none())
+            && source.as_ref().is_some_and(|it| it.path.as_deref().is_none_or(is_chosen))
         {
             // Its path is chosen at each start.
             *source = None;
@@ -92,7 +100,7 @@ fn pair(devices: &mut Devices) {
             let target = SerialTarget { kind: None, port, model: None };
             devices.serials.push(Serial { chardev: console.chardev.clone(), target: Some(target), info });
         }
-        (Some(serial), None) => {
+        (Some(serial), _) => {
             let kind = serial.target.as_ref().and_then(|it| it.kind);
             // Only ports a kernel can take as its console.
             if matches!(kind, None | Some(SerialTargetKind::IsaSerial | SerialTargetKind::SystemSerial | SerialTargetKind::SpaprVioSerial)) {

@@ -1,19 +1,24 @@
-//! Places on USB: root ports by controller, a hub where they do not suffice.
+//! Places on USB: root ports by controller, and hubs where they do not suffice.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use virtbus_api::{Error, Result};
-use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::UsbAddress;
 use virtbus_schema::domain::device::chardev::SerialTargetKind;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::disk::DiskBus;
+use virtbus_schema::domain::device::hostdev::HostdevKind;
 use virtbus_schema::domain::device::input::InputBus;
+use virtbus_schema::domain::device::small::{Hub, HubKind};
 use virtbus_schema::domain::device::sound::SoundModel;
+use virtbus_schema::domain::device::{Address, Info};
 use virtbus_schema::domain::{Devices, Domain};
 
+/// Ports of a hub.
+const HUB_PORTS: u32 = 8;
+
 /// Root ports of a controller model.
-fn ports(it: &Controller) -> u32 {
+fn root_ports(it: &Controller) -> u32 {
     match it.model.as_deref() {
         Some("piix3-uhci" | "piix4-uhci" | "ich9-uhci1" | "ich9-uhci2" | "ich9-uhci3" | "vt82c686b-uhci") => 2,
         Some("ehci" | "ich9-ehci1") => 6,
@@ -24,14 +29,63 @@ fn ports(it: &Controller) -> u32 {
     }
 }
 
-/// A root hub and what is taken on it, ports as written, `1` or `1.2`.
-struct Bus {
-    number: u32,
-    ports: u32,
-    taken: BTreeSet<String>,
+/// A root hub or hub: what sits on which of its ports.
+struct Ports {
+    count: u32,
+    taken: BTreeMap<u32, Option<Ports>>,
 }
 
-/// All devices of a document that sit on USB, in the order they are served.
+impl Ports {
+    fn new(count: u32) -> Self {
+        Self { count, taken: BTreeMap::new() }
+    }
+
+    /// How many ports are free, hubs below included.
+    fn free(&self) -> u32 {
+        let own = self.count.saturating_sub(u32::try_from(self.taken.len()).unwrap_or(u32::MAX));
+        self.taken.values().flatten().map(Ports::free).fold(own, u32::saturating_add)
+    }
+
+    /// The first free port: here, else below.
+    fn find(&mut self, path: &mut Vec<u32>, hub: bool) -> bool {
+        if let Some(port) = (1..=self.count).find(|port| !self.taken.contains_key(port)) {
+            self.taken.insert(port, hub.then(|| Ports::new(HUB_PORTS)));
+            path.push(port);
+            return true;
+        }
+        for (port, below) in &mut self.taken {
+            let Some(below) = below else { continue };
+            path.push(*port);
+            if below.find(path, hub) {
+                return true;
+            }
+            path.pop();
+        }
+        false
+    }
+
+    /// Takes a port by its path.
+    fn take(&mut self, path: &[u32], hub: bool, shown: &UsbAddress) -> Result<()> {
+        let said = || format!("USB address bus: {} port: {}", shown.bus, shown.port.as_deref().unwrap_or_default());
+        let Some((port, rest)) = path.split_first() else { return Ok(()) };
+        if *port == 0 || *port > self.count {
+            return Err(Error::xml(format!("port {port} out of range in {}", said())));
+        }
+        if rest.is_empty() {
+            if self.taken.contains_key(port) {
+                return Err(Error::xml(format!("Duplicate {}", said())));
+            }
+            self.taken.insert(*port, hub.then(|| Ports::new(HUB_PORTS)));
+            return Ok(());
+        }
+        match self.taken.get_mut(port) {
+            Some(Some(below)) => below.take(rest, hub, shown),
+            _ => Err(Error::xml(format!("there is no hub at port {port} in {}", said()))),
+        }
+    }
+}
+
+/// All devices of a document that sit on USB, hubs apart, in the order they are served.
 fn each(devices: &mut Devices, visit: &mut dyn FnMut(&mut Option<Address>) -> Result<()>) -> Result<()> {
     for it in devices.disks.iter_mut().filter(|it| it.target.bus == Some(DiskBus::Usb)) {
         visit(&mut it.info.address)?;
@@ -40,6 +94,9 @@ fn each(devices: &mut Devices, visit: &mut dyn FnMut(&mut Option<Address>) -> Re
         visit(&mut it.info.address)?;
     }
     for it in devices.sounds.iter_mut().filter(|it| it.model == SoundModel::Usb) {
+        visit(&mut it.info.address)?;
+    }
+    for it in devices.hostdevs.iter_mut().filter(|it| it.device.kind == HostdevKind::Usb) {
         visit(&mut it.info.address)?;
     }
     for it in devices.controllers.iter_mut().filter(|it| it.kind == ControllerKind::Ccid) {
@@ -52,71 +109,106 @@ fn each(devices: &mut Devices, visit: &mut dyn FnMut(&mut Option<Address>) -> Re
     for it in devices.inputs.iter_mut().filter(|it| it.bus == Some(InputBus::Usb)) {
         visit(&mut it.info.address)?;
     }
+    for it in &mut devices.redirdevs {
+        visit(&mut it.info.address)?;
+    }
     Ok(())
 }
 
-/// Places what has none.
+fn is_placed(address: &Option<Address>) -> bool {
+    matches!(address, Some(Address::Usb(it)) if it.port.is_some())
+}
+
+/// Places what has no place, adding hubs to the first bus where ports are short.
 ///
 /// # Errors
 /// USB is switched off, a port is taken twice or does not exist, or there is no port left.
 pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
-    let mut buses: Vec<Bus> = Vec::new();
-    for it in devices.controllers.iter().filter(|it| it.kind == ControllerKind::Usb) {
-        let number = it.index.unwrap_or(0);
-        // UHCI companions give their ports through the controller they accompany.
-        match buses.iter_mut().find(|bus| bus.number == number) {
-            Some(bus) => bus.ports = bus.ports.max(ports(it)),
-            None => buses.push(Bus { number, ports: ports(it), taken: BTreeSet::new() }),
-        }
-    }
-    let mut without = 0_u32;
-    each(devices, &mut |address| match address {
-        Some(Address::Usb(it)) if it.port.is_some() => take(&mut buses, it),
-        _ => {
-            without += 1;
-            Ok(())
-        }
+    let mut buses = buses(&devices.controllers);
+    let mut wanting = 0_u32;
+    each(devices, &mut |address| {
+        wanting += u32::from(!is_placed(address));
+        Ok(())
     })?;
-    if without == 0 {
-        return Ok(());
+    wanting += u32::try_from(devices.hubs.iter().filter(|it| !is_placed(&it.info.address)).count()).unwrap_or(0);
+    if wanting > 0 && buses.values().all(|it| it.count == 0) {
+        return Err(Error::unsupported_config(
+            "USB is disabled for this domain, but USB devices are present in the domain XML",
+        ));
     }
-    if buses.iter().all(|bus| bus.ports == 0) {
-        return Err(Error::unsupported_config("USB is disabled for this domain, but USB devices are present in the domain XML"));
+    // Hubs first: what is below them needs them there.
+    for it in devices.hubs.iter().filter(|it| is_placed(&it.info.address)) {
+        take(&mut buses, &it.info.address, true)?;
+    }
+    each(devices, &mut |address| if is_placed(address) { take(&mut buses, address, false) } else { Ok(()) })?;
+    for it in devices.hubs.iter_mut().filter(|it| !is_placed(&it.info.address)) {
+        it.info.address = Some(Address::Usb(find(&mut buses, None, true)?));
+        wanting -= 1;
+    }
+    let free = buses.values().map(Ports::free).fold(0, u32::saturating_add);
+    // A hub takes a port and gives eight.
+    for _ in 0..wanting.saturating_sub(free).div_ceil(HUB_PORTS - 1) {
+        let place = find(&mut buses, None, true)?;
+        devices.hubs.push(Hub { kind: HubKind::Usb, info: Info { address: Some(Address::Usb(place)), ..Info::default() } });
     }
     each(devices, &mut |address| {
-        let bus = match address {
+        let wanted = match address {
             Some(Address::Usb(it)) if it.port.is_some() => return Ok(()),
-            Some(Address::Usb(it)) if it.bus != 0 => Some(it.bus),
+            Some(Address::Usb(it)) => Some(it.bus),
             _ => None,
         };
-        *address = Some(Address::Usb(free(&mut buses, bus)?));
+        *address = Some(Address::Usb(find(&mut buses, wanted, false)?));
         Ok(())
     })
 }
 
-fn take(buses: &mut [Bus], address: &UsbAddress) -> Result<()> {
-    let Some(port) = &address.port else { return Ok(()) };
-    let Some(bus) = buses.iter_mut().find(|bus| bus.number == address.bus) else {
-        return Err(Error::xml(format!("Missing USB bus {}", address.bus)));
-    };
-    let first = address.ports().next().unwrap_or(0);
-    if first == 0 || first > bus.ports {
-        return Err(Error::xml(format!("port {port} out of range in USB address bus: {} port: {port}", address.bus)));
+/// Root hubs by number of their bus.
+fn buses(controllers: &[Controller]) -> BTreeMap<u32, Ports> {
+    let mut buses: BTreeMap<u32, Ports> = BTreeMap::new();
+    for it in controllers.iter().filter(|it| it.kind == ControllerKind::Usb) {
+        // UHCI companions give their ports through the controller they accompany.
+        let bus = buses.entry(it.index.unwrap_or(0)).or_insert_with(|| Ports::new(0));
+        bus.count = bus.count.max(root_ports(it));
     }
-    if !bus.taken.insert(port.clone()) {
-        return Err(Error::xml(format!("Duplicate USB address bus {} port {port}", address.bus)));
-    }
-    Ok(())
+    buses
 }
 
-fn free(buses: &mut [Bus], wanted: Option<u32>) -> Result<UsbAddress> {
-    for bus in buses.iter_mut().filter(|bus| wanted.is_none_or(|it| it == bus.number)) {
-        let port = (1..=bus.ports).map(|it| it.to_string()).find(|it| !bus.taken.contains(it));
-        if let Some(port) = port {
-            bus.taken.insert(port.clone());
-            return Ok(UsbAddress { bus: bus.number, port: Some(port) });
+fn take(buses: &mut BTreeMap<u32, Ports>, address: &Option<Address>, hub: bool) -> Result<()> {
+    let Some(Address::Usb(it)) = address else { return Ok(()) };
+    let Some(bus) = buses.get_mut(&it.bus) else {
+        return Err(Error::xml(format!("Missing USB bus {}", it.bus)));
+    };
+    bus.take(&it.ports().collect::<Vec<_>>(), hub, it)
+}
+
+fn find(buses: &mut BTreeMap<u32, Ports>, wanted: Option<u32>, hub: bool) -> Result<UsbAddress> {
+    for (number, bus) in buses.iter_mut().filter(|(number, _)| wanted.is_none_or(|it| it == **number)) {
+        let mut path = Vec::new();
+        if bus.find(&mut path, hub) {
+            let port = path.iter().map(ToString::to_string).collect::<Vec<_>>().join(".");
+            return Ok(UsbAddress { bus: *number, port: Some(port) });
         }
     }
     Err(Error::internal("No free USB ports"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hubs_give_ports_below_theirs() {
+        let mut bus = Ports::new(2);
+        let mut place = |hub| {
+            let mut path = Vec::new();
+            bus.find(&mut path, hub).then_some(path)
+        };
+        assert_eq!(place(true), Some(vec![1]));
+        assert_eq!(place(false), Some(vec![2]));
+        for port in 1..=8 {
+            assert_eq!(place(false), Some(vec![1, port]));
+        }
+        assert_eq!(place(false), None);
+    }
 }

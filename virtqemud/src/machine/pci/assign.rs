@@ -343,7 +343,8 @@ fn settle(controllers: &mut [Controller], at: usize) {
         Model::PcieRootPort | Model::SwitchDownstream => {
             let target = it.target.get_or_insert_with(ControllerTarget::default);
             target.chassis.get_or_insert(index);
-            target.port.get_or_insert(place);
+            // Ports of a switch have its slots to themselves; root ports share slots.
+            target.port.get_or_insert(if model == Model::SwitchDownstream { place >> 3 } else { place });
         }
         Model::PciExpander | Model::PcieExpander => {
             let target = it.target.get_or_insert_with(ControllerTarget::default);

@@ -271,9 +271,8 @@ impl Seat {
             }),
             Seat::Filesystem(at) => Some(by_model(devices.filesystems.get(at)?.model).wants(board)),
             Seat::Vsock(at) => Some(by_model(devices.vsocks.get(at)?.model).wants(board)),
-            Seat::Crypto(_) => Some(Virtio::Default.wants(board)),
             Seat::Hostdev(at) => hostdev(devices.hostdevs.get(at)?, board),
-            Seat::Shmem(_) | Seat::Pstore(_) => Some(PLUGGABLE),
+            Seat::Shmem(_) | Seat::Pstore(_) | Seat::Crypto(_) => Some(PLUGGABLE),
             Seat::Memory(at) => match devices.memories.get(at)?.model {
                 MemoryModel::VirtioPmem | MemoryModel::VirtioMem => Some(Virtio::Default.wants(board)),
                 MemoryModel::Dimm | MemoryModel::Nvdimm | MemoryModel::SgxEpc => None,

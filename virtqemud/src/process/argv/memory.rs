@@ -45,7 +45,7 @@ fn initial_kib(domain: &Domain) -> u64 {
 pub(super) fn main_memory<'a>(domain: &Domain, caps: &'a QemuCaps) -> Option<&'a str> {
     let machine = domain.os.kind.machine.as_deref().unwrap_or_default();
     let id = caps.machine(machine).and_then(|it| it.default_ram_id.as_deref())?;
-    (!has_numa(domain) && domain.max_memory.is_none()).then_some(id)
+    (!has_numa(domain)).then_some(id)
 }
 
 /// `-m`, the main memory, and whether it is locked.

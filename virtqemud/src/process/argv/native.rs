@@ -2,20 +2,18 @@
 
 use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::Boot;
 use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac, Script};
 
 use crate::machine::pci;
 
-/// Makes a complete guest one whose command line can be shown: network cards become plain taps with nothing but model, MAC
-/// address and boot order, and take the first free places.
+/// Makes a complete guest one whose command line can be shown: network cards become plain taps with nothing but model and MAC
+/// address, and take the first free places.
 ///
 /// # Errors
 /// There is no place for a network card.
 pub fn as_shown(domain: &mut Domain) -> Result<()> {
-    crate::device::boot::spell_out_disks(domain);
     for it in &mut domain.devices.interfaces {
-        let kept = Kept { mac: it.mac, model: it.model.take(), script: it.script.take(), boot: it.info.boot.take() };
+        let kept = Kept { mac: it.mac, model: it.model.take(), script: it.script.take() };
         *it = kept.into();
     }
     pci::assign::addresses(domain, false)?;
@@ -27,15 +25,13 @@ struct Kept {
     mac: Option<InterfaceMac>,
     model: Option<String>,
     script: Option<Script>,
-    boot: Option<Boot>,
 }
 
 impl From<Kept> for Interface {
     fn from(it: Kept) -> Self {
-        let Kept { mac, model, script, boot } = it;
+        let Kept { mac, model, script } = it;
         let mut card = Self::new(InterfaceKind::Ethernet);
         (card.mac, card.model, card.script) = (mac, model, script);
-        card.info.boot = boot;
         card
     }
 }

@@ -60,8 +60,6 @@ pub struct VideoModel {
     pub primary: Option<YesNo>,
     #[xml(attr)]
     pub blob: Option<OnOff>,
-    #[xml(attr)]
-    pub edid: Option<OnOff>,
     #[xml(child)]
     pub acceleration: Option<Acceleration>,
     #[xml(child)]
