@@ -1,9 +1,14 @@
 //! Who sent a message, and whether it may do what it asks for.
 //!
 //! The bus vouches for the sender (`GetConnectionCredentials`); unique names are never used twice, so an answer is
-//! kept. A call that the proxy relays counts as its original sender's: the proxy announces it ([`crate::relay`]).
+//! kept. The bus is asked on a connection of its own: the one that serves calls can be full of them. A call that the
+//! proxy relays counts as its original sender's: the proxy announces it ([`crate::relay`]), and only root and the
+//! daemon's own user are believed.
 
-use std::{collections::HashMap, sync::RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use virtbus_api::{
     Error as ApiError, ErrorCode,
@@ -16,89 +21,114 @@ use crate::error::Result;
 /// Kept callers before the table is emptied: each is two words and a short name.
 const KEPT_CALLERS: usize = 4096;
 
-/// Announced calls that have not come yet; a proxy that announces and never calls cannot grow the table further.
-const KEPT_ANNOUNCEMENTS: usize = 4096;
+/// The right that speaking for others takes.
+const SPEAK_FOR_OTHERS: &str = "connect:write";
+
+/// A call: its sender and serial number.
+type Key = (String, u32);
 
 /// Resolves senders and checks rights.
 #[derive(Debug)]
 pub struct Access {
     own_uid: u32,
+    bus: DBusProxy<'static>,
     callers: RwLock<HashMap<String, Caller>>,
-    announced: RwLock<HashMap<(String, u32), Caller>>,
+    /// The latest announcement of each relay; it is about the relay's next call.
+    announced: RwLock<HashMap<String, (u32, Caller)>>,
+    /// Relayed calls under way.
+    relayed: Arc<RwLock<HashMap<Key, Caller>>>,
+}
+
+/// A call under way; what was announced for it is forgotten with it.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    key: Option<Key>,
+    relayed: Arc<RwLock<HashMap<Key, Caller>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.relayed.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
+    }
 }
 
 impl Access {
-    /// For a daemon that runs as this user.
-    pub fn new(own_uid: u32) -> Self {
-        Self { own_uid, callers: RwLock::default(), announced: RwLock::default() }
+    /// For a daemon that runs as this user; `asking` is a bus connection that serves nothing.
+    pub async fn new(own_uid: u32, asking: &Connection) -> zbus::Result<Self> {
+        let bus = DBusProxy::new(asking).await?;
+        Ok(Self { own_uid, bus, callers: RwLock::default(), announced: RwLock::default(), relayed: Arc::default() })
     }
 
-    /// Refuses with `ACCESS_DENIED` unless the sender has the right.
-    pub async fn check(&self, connection: &Connection, header: &Header<'_>, right: &str) -> Result<()> {
+    /// Refuses with `ACCESS_DENIED` unless the caller has the right.
+    pub async fn check(&self, header: &Header<'_>, right: &str) -> Result<()> {
         if access::is_open_to_all(right) {
             return Ok(());
         }
-        let caller = self.caller(connection, header).await?;
+        let caller = self.caller(header).await?;
         Ok(access::check(&caller, self.own_uid, right)?)
     }
 
-    /// Who makes this call.
-    pub async fn caller(&self, connection: &Connection, header: &Header<'_>) -> Result<Caller> {
-        let sender = header.sender().ok_or_else(|| unknown("a message without a sender"))?;
-        let serial = header.primary().serial_num().get();
-        if let Some(caller) = self.take_announced(sender.as_str(), serial) {
-            return Ok(caller);
-        }
-        self.peer(connection, sender).await
+    /// Refuses with `ACCESS_DENIED` unless the sender may speak for others.
+    pub async fn check_relay(&self, header: &Header<'_>) -> Result<()> {
+        let peer = self.peer(sender_of(header)?).await?;
+        Ok(access::check(&peer, self.own_uid, SPEAK_FOR_OTHERS)?)
     }
 
-    /// The caller says for whom its message with this serial number is; only root and the daemon's own user may.
-    pub async fn announce(
-        &self,
-        connection: &Connection,
-        sender: &UniqueName<'_>,
-        serial: u32,
-        caller: Caller,
-    ) -> Result<()> {
-        let peer = self.peer(connection, sender).await?;
-        access::check(&peer, self.own_uid, "connect:write")?;
-        let mut announced = self.announced.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if announced.len() >= KEPT_ANNOUNCEMENTS {
-            announced.clear();
+    /// Who makes this call.
+    pub async fn caller(&self, header: &Header<'_>) -> Result<Caller> {
+        let sender = sender_of(header)?;
+        let key = (sender.as_str().to_owned(), header.primary().serial_num().get());
+        if let Some(caller) = self.relayed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(*caller);
         }
-        announced.insert((sender.as_str().to_owned(), serial), caller);
+        self.peer(sender).await
+    }
+
+    /// The sender says for whom its next message, with this serial number, is.
+    pub(crate) async fn announce(&self, header: &Header<'_>, serial: u32, caller: Caller) -> Result<()> {
+        self.check_relay(header).await?;
+        let sender = sender_of(header)?.as_str().to_owned();
+        self.announced.write().unwrap_or_else(PoisonError::into_inner).insert(sender, (serial, caller));
         Ok(())
     }
 
-    fn take_announced(&self, sender: &str, serial: u32) -> Option<Caller> {
-        let key = (sender.to_owned(), serial);
-        let known = self.announced.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains_key(&key);
-        if !known {
-            return None;
-        }
-        self.announced.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&key)
+    /// Notes that the call begins, and for whom it is.
+    pub(crate) fn begin(&self, header: &Header<'_>) -> UnderWay {
+        let key = header.sender().and_then(|sender| {
+            let serial = header.primary().serial_num().get();
+            let announced = self.announced.read().unwrap_or_else(PoisonError::into_inner).get(sender.as_str()).copied();
+            let (_, caller) = announced.filter(|(it, _)| *it == serial)?;
+            let key = (sender.as_str().to_owned(), serial);
+            self.relayed.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), caller);
+            Some(key)
+        });
+        UnderWay { key, relayed: self.relayed.clone() }
     }
 
-    async fn peer(&self, connection: &Connection, sender: &UniqueName<'_>) -> Result<Caller> {
-        if let Some(caller) =
-            self.callers.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(sender.as_str())
-        {
+    async fn peer(&self, sender: &UniqueName<'_>) -> Result<Caller> {
+        if let Some(caller) = self.callers.read().unwrap_or_else(PoisonError::into_inner).get(sender.as_str()) {
             return Ok(*caller);
         }
-        let bus = DBusProxy::new(connection).await?;
-        let credentials = bus
+        let credentials = self
+            .bus
             .get_connection_credentials(sender.clone().into())
             .await
             .map_err(|it| unknown(&format!("sender {sender}: {it}")))?;
         let uid = credentials.unix_user_id().ok_or_else(|| unknown(&format!("sender {sender} has no user")))?;
         let caller = Caller { uid, pid: credentials.process_id() };
-        let mut callers = self.callers.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut callers = self.callers.write().unwrap_or_else(PoisonError::into_inner);
         if callers.len() >= KEPT_CALLERS {
             callers.clear();
         }
         callers.insert(sender.as_str().to_owned(), caller);
         Ok(caller)
     }
+}
+
+fn sender_of<'m>(header: &'m Header<'_>) -> Result<&'m UniqueName<'m>> {
+    Ok(header.sender().ok_or_else(|| unknown("a message without a sender"))?)
 }
 
 fn unknown(what: &str) -> ApiError {

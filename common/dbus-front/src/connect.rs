@@ -6,13 +6,13 @@ use virtbus_api::{
     DomainRef, Error as ApiError, document,
     flags::{DefineFlags, ListFilter, StartFlags},
 };
-use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
+use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
 
 use crate::{
     error::Result,
     front::Cx,
-    objects,
     params::{self, optional, word},
+    paths,
 };
 
 /// The object at the root.
@@ -21,10 +21,9 @@ pub struct Connect {
     pub(crate) cx: Arc<Cx>,
 }
 
-impl Connect {
-    async fn found(&self, connection: &Connection, domain: virtbus_api::Result<DomainRef>) -> Result<OwnedObjectPath> {
-        Ok(objects::add(connection, &self.cx, &domain?).await?)
-    }
+/// The path of a domain that was found.
+fn found(domain: virtbus_api::Result<DomainRef>) -> Result<OwnedObjectPath> {
+    Ok(paths::domain(domain?.uuid))
 }
 
 /// The names and types of methods and properties are libvirt-dbus 1.4.1's, where it has them.
@@ -74,23 +73,17 @@ impl Connect {
         xml: &str,
         flags: u32,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedObjectPath> {
-        self.cx.access.check(connection, &header, "domain:start").await?;
+        self.cx.access.check(&header, "domain:start").await?;
         let flags: StartFlags = word(flags, "virDomainCreateXML")?;
         let domain = document::parse_domain(xml, flags.contains(StartFlags::VALIDATE))?;
         let domain = self.cx.driver.create(domain, flags, self.cx.lease.lease()).await;
-        self.found(connection, domain).await
+        found(domain)
     }
 
     #[zbus(name = "DomainDefineXML", out_args("domain"))]
-    async fn domain_define_xml(
-        &self,
-        xml: &str,
-        #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<OwnedObjectPath> {
-        self.define(xml, DefineFlags::empty(), &header, connection).await
+    async fn domain_define_xml(&self, xml: &str, #[zbus(header)] header: Header<'_>) -> Result<OwnedObjectPath> {
+        self.define(xml, DefineFlags::empty(), &header).await
     }
 
     /// `DomainDefineXML` with flags: 1 validates the document.
@@ -100,53 +93,32 @@ impl Connect {
         xml: &str,
         flags: u32,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedObjectPath> {
-        self.define(xml, word(flags, "virDomainDefineXMLFlags")?, &header, connection).await
+        self.define(xml, word(flags, "virDomainDefineXMLFlags")?, &header).await
     }
 
     #[zbus(name = "DomainLookupByID", out_args("domain"))]
-    async fn domain_lookup_by_id(
-        &self,
-        id: i32,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<OwnedObjectPath> {
+    async fn domain_lookup_by_id(&self, id: i32) -> Result<OwnedObjectPath> {
         let id = u32::try_from(id).map_err(|_| ApiError::invalid_arg(format!("domain id {id} is negative")))?;
-        self.found(connection, self.cx.driver.lookup_by_id(id)).await
+        found(self.cx.driver.lookup_by_id(id))
     }
 
     #[zbus(out_args("domain"))]
-    async fn domain_lookup_by_name(
-        &self,
-        name: &str,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<OwnedObjectPath> {
-        self.found(connection, self.cx.driver.lookup_by_name(name)).await
+    async fn domain_lookup_by_name(&self, name: &str) -> Result<OwnedObjectPath> {
+        found(self.cx.driver.lookup_by_name(name))
     }
 
     #[zbus(name = "DomainLookupByUUID", out_args("domain"))]
-    async fn domain_lookup_by_uuid(
-        &self,
-        uuid: &str,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<OwnedObjectPath> {
+    async fn domain_lookup_by_uuid(&self, uuid: &str) -> Result<OwnedObjectPath> {
         let uuid = uuid::Uuid::try_parse(uuid)
             .map_err(|_| ApiError::invalid_arg(format!("uuidstr '{uuid}' must be a valid UUID")))?;
-        self.found(connection, self.cx.driver.lookup_by_uuid(uuid)).await
+        found(self.cx.driver.lookup_by_uuid(uuid))
     }
 
     #[zbus(out_args("domains"))]
-    async fn list_domains(
-        &self,
-        flags: u32,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<Vec<OwnedObjectPath>> {
+    async fn list_domains(&self, flags: u32) -> Result<Vec<OwnedObjectPath>> {
         let filter: ListFilter = word(flags, "virConnectListAllDomains")?;
-        let mut paths = Vec::new();
-        for domain in self.cx.driver.list(filter) {
-            paths.push(objects::add(connection, &self.cx, &domain).await?);
-        }
-        Ok(paths)
+        Ok(self.cx.driver.list(filter).iter().map(|it| paths::domain(it.uuid)).collect())
     }
 
     #[zbus(out_args("capabilities"))]
@@ -190,9 +162,8 @@ impl Connect {
         xml: &str,
         flags: u32,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
     ) -> Result<String> {
-        self.cx.access.check(connection, &header, "connect:write").await?;
+        self.cx.access.check(&header, "connect:write").await?;
         params::no_flags(flags, "virConnectDomainXMLToNative")?;
         Ok(self.cx.driver.xml_to_native(format, document::parse_domain(xml, false)?).await?)
     }
@@ -259,16 +230,10 @@ impl Connect {
 type NodeInfo = (String, u64, u32, u32, u32, u32, u32, u32);
 
 impl Connect {
-    async fn define(
-        &self,
-        xml: &str,
-        flags: DefineFlags,
-        header: &Header<'_>,
-        connection: &Connection,
-    ) -> Result<OwnedObjectPath> {
-        self.cx.access.check(connection, header, "domain:save").await?;
+    async fn define(&self, xml: &str, flags: DefineFlags, header: &Header<'_>) -> Result<OwnedObjectPath> {
+        self.cx.access.check(header, "domain:save").await?;
         let domain = document::parse_domain(xml, flags.contains(DefineFlags::VALIDATE))?;
         let domain = self.cx.driver.define(domain, flags).await;
-        self.found(connection, domain).await
+        found(domain)
     }
 }

@@ -1,12 +1,16 @@
 //! The front as a whole: its connection, its objects, and the pump from the engine's events to signals.
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
+use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
 use virtbus_api::{HypervisorDriver, refs::LeaseGuard};
-use zbus::{Connection, fdo::ObjectManager};
+use zbus::{Connection, MessageStream, message::Type};
 
-use crate::{access::Access, connect::Connect, objects, paths, relay::Relay, signals, stream::Streams};
+use crate::{access::Access, dispatch::Dispatch, signals::Signals, stream::Streams};
+
+/// Messages that wait for us before the bus has to hold them.
+const MAX_QUEUED: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 
 /// Which bus the daemon is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,50 +42,43 @@ impl std::fmt::Debug for Cx {
 #[derive(Debug)]
 pub struct Front {
     connection: Connection,
+    calls: MessageStream,
     cx: Arc<Cx>,
 }
 
 impl Front {
-    /// Connects to the bus, serves every object the engine has, and takes the name.
+    /// Connects to the bus and takes the name; calls wait until [`Front::run`].
     pub async fn connect(bus: Bus, name: &str, own_uid: u32, driver: Arc<dyn HypervisorDriver>) -> zbus::Result<Front> {
-        let builder = match &bus {
-            Bus::System => zbus::connection::Builder::system(),
-            Bus::Session => zbus::connection::Builder::session(),
-            Bus::Address(address) => zbus::connection::Builder::address(address.as_str()),
-        };
-        let connection = builder.build().await?;
+        let (connection, asking) = (bus.connect().await?, bus.connect().await?);
         let cx = Arc::new(Cx {
             driver,
-            access: Access::new(own_uid),
+            access: Access::new(own_uid, &asking).await?,
             streams: Streams::default(),
             lease: LeaseGuard::new(u64::MAX),
         });
-        let front = Front { connection, cx };
-        front.serve().await?;
-        front.connection.request_name(name).await?;
-        Ok(front)
+        let calls = MessageStream::from(&connection);
+        connection.request_name(name).await?;
+        Ok(Front { connection, calls, cx })
     }
 
-    /// Registers the objects; the object manager last, so that it announces nothing that was there before.
-    async fn serve(&self) -> zbus::Result<()> {
-        let server = self.connection.object_server();
-        server.at(paths::ROOT, Connect { cx: self.cx.clone() }).await?;
-        server.at(paths::ROOT, Relay { cx: self.cx.clone() }).await?;
-        objects::add_all(&self.connection, &self.cx).await?;
-        server.at(paths::ROOT, ObjectManager).await?;
-        Ok(())
-    }
-
-    /// Turns the engine's events into signals until the bus is gone, the engine ends or the front lags behind.
+    /// Answers calls and turns the engine's events into signals, until the bus is gone, the engine ends or the front
+    /// lags behind.
     pub async fn run(self) -> zbus::Result<()> {
-        let mut events = self.cx.driver.events();
-        let mut monitor = self.cx.driver.monitor_events();
-        // What happened between `serve` and the subscription has no signal; its objects are brought up to date.
-        objects::add_all(&self.connection, &self.cx).await?;
+        let Front { connection, mut calls, cx } = self;
+        let mut events = cx.driver.events();
+        let mut monitor = cx.driver.monitor_events();
+        let mut dispatch = Dispatch::new(connection.clone(), cx.clone()).await?;
+        let mut signals = Signals::new(connection, cx);
         loop {
             tokio::select! {
+                call = calls.next() => match call {
+                    Some(Ok(message)) if message.message_type() == Type::MethodCall => dispatch.call(message).await,
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(error),
+                    None => return Ok(()),
+                },
                 event = events.recv() => match event {
-                    Ok(event) => signals::domain(&self.connection, &self.cx, &event).await?,
+                    Ok(event) => signals.domain(&dispatch, &event).await?,
                     Err(RecvError::Lagged(missed)) => {
                         tracing::error!(missed, "the D-Bus front lags behind the engine's events and disconnects");
                         return Err(zbus::Error::Failure(format!("{missed} events were missed")));
@@ -89,12 +86,23 @@ impl Front {
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 event = monitor.recv() => match event {
-                    Ok(event) => signals::monitor(&self.connection, &event).await?,
+                    Ok(event) => signals.monitor(&event).await?,
                     // Monitor events are for debugging; a gap in them is said and survived.
                     Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "monitor events were missed"),
                     Err(RecvError::Closed) => return Ok(()),
                 },
             }
         }
+    }
+}
+
+impl Bus {
+    async fn connect(&self) -> zbus::Result<Connection> {
+        let builder = match self {
+            Bus::System => zbus::connection::Builder::system(),
+            Bus::Session => zbus::connection::Builder::session(),
+            Bus::Address(address) => zbus::connection::Builder::address(address.as_str()),
+        };
+        builder.max_queued(MAX_QUEUED).build().await
     }
 }

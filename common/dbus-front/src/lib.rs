@@ -7,14 +7,15 @@
 
 pub mod access;
 pub mod connect;
+mod dispatch;
 pub mod domain;
 pub mod error;
 pub mod front;
-pub mod objects;
 pub mod params;
 pub mod paths;
 pub mod relay;
 pub mod signals;
+mod standard;
 pub mod stream;
 
 pub use front::{Bus, Front};

@@ -6,11 +6,18 @@ use zbus::{ObjectPath, OwnedObjectPath};
 /// Where the hypervisor's objects are.
 pub const ROOT: &str = "/org/libvirt/QEMU";
 
-/// The path of a domain: its UUID with `-` as `_`, behind a `_`.
+/// Where the domains are.
+pub const DOMAINS: &str = "/org/libvirt/QEMU/domain";
+
+/// The last element of a domain's path: its UUID with `-` as `_`, behind a `_`.
+pub fn domain_name(uuid: Uuid) -> String {
+    format!("_{}", uuid.hyphenated().to_string().replace('-', "_"))
+}
+
+/// The path of a domain.
 pub fn domain(uuid: Uuid) -> OwnedObjectPath {
-    let name = uuid.hyphenated().to_string().replace('-', "_");
     // Hexadecimal digits and underscores make a valid path element.
-    ObjectPath::from_string_unchecked(format!("{ROOT}/domain/_{name}")).into()
+    ObjectPath::from_string_unchecked(format!("{DOMAINS}/{}", domain_name(uuid))).into()
 }
 
 /// The UUID of a domain's path.

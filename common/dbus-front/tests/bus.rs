@@ -1,5 +1,5 @@
 //! The front on a real bus, over the simulated engine: methods, properties, signals, errors, introspection.
-#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
 use std::{
     collections::HashMap,
@@ -202,6 +202,32 @@ async fn the_proxys_announcement_decides_the_rights() {
     assert_eq!(reply.header().error_name().unwrap().as_str(), "org.libvirt.Error.ACCESS_DENIED");
     // An announcement counts once: the next call is the client's own again.
     let () = stand.call(&vm, DOMAIN, "Create", &0u32).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_description_does_not_grow_with_the_objects_below() {
+    let stand = Stand::new().await;
+    for number in 0..500 {
+        let xml = format!(
+            "<domain type='test'><name>vm{number}</name><memory>65536</memory><os><type>hvm</type></os></domain>"
+        );
+        let _: OwnedObjectPath = stand.call(ROOT, CONNECT, "DomainDefineXML", &xml).await.unwrap();
+    }
+    let describe = async |path: &str| {
+        stand.call::<_, String>(path, "org.freedesktop.DBus.Introspectable", "Introspect", &()).await.unwrap()
+    };
+    assert!(describe("/").await.contains("<node name=\"org\"/>"));
+    let root = describe(ROOT).await;
+    assert!(root.len() < 20_000 && !root.contains(DOMAIN), "{} bytes", root.len());
+    let domains = describe("/org/libvirt/QEMU/domain").await;
+    assert_eq!(domains.matches("<node name=\"_").count(), 500);
+    assert!(domains.len() < 60_000, "{} bytes", domains.len());
+    let objects: HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>> =
+        stand.call(ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &()).await.unwrap();
+    assert_eq!(objects.len(), 500);
+    let gone = "/org/libvirt/QEMU/domain/_00000000_0000_0000_0000_000000000000";
+    let (name, _) = error_of(stand.call::<_, ()>(gone, DOMAIN, "Create", &0u32).await);
+    assert_eq!(name, "org.freedesktop.DBus.Error.UnknownObject");
 }
 
 /// What the interfaces say of themselves is frozen: `UPDATE_GOLDEN=1` rewrites it.
