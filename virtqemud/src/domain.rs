@@ -18,6 +18,7 @@ pub(crate) mod reconnect;
 mod starting;
 mod state;
 mod stopping;
+pub(crate) mod taint;
 pub(crate) mod view;
 
 use std::collections::VecDeque;
@@ -59,6 +60,8 @@ pub(crate) struct Owner {
     guest: Option<Guest>,
     /// What the guest side is busy with.
     job: Option<Job>,
+    /// What the guest side does next, begun by events while a request was under way.
+    next_jobs: VecDeque<Job>,
     /// Who waits for the start that is under way.
     start_reply: Option<Reply>,
     /// What the definition is busy with.
@@ -92,6 +95,7 @@ impl Owner {
             changed: false,
             guest: None,
             job: None,
+            next_jobs: VecDeque::new(),
             start_reply: None,
             writing: None,
             stopping: None,
@@ -126,6 +130,9 @@ impl Owner {
                 Turn::GuestJob(apply) | Turn::Written(apply) => {
                     self.changed = true;
                     apply(&mut self);
+                    if self.job.is_none() {
+                        self.job = self.next_jobs.pop_front();
+                    }
                     self.retry_waiting();
                 }
                 Turn::LeaseEnded => self.on_lease_ended(),
@@ -221,6 +228,7 @@ impl Owner {
             Command::Define(document) => self.define(document, reply),
             Command::Undefine(flags) => self.undefine(flags, reply),
             Command::SetAutostart(autostart) => self.set_autostart(autostart, reply),
+            Command::SetAutostartOnce(autostart) => self.set_autostart_once(autostart, reply),
             Command::Rename(name) => self.rename(name, reply),
             Command::SetMetadata { kind, value, key, impact } => {
                 self.set_metadata(&kind, value.as_deref(), key.as_deref(), impact, reply);

@@ -22,6 +22,9 @@ pub struct DomainStatus {
     pub start_time: Option<u64>,
     #[xml(child)]
     pub monitor: Option<MonitorSocket>,
+    /// What taints the domain, as `custom-monitor`.
+    #[xml(children = "taint")]
+    pub taints: Vec<Taint>,
     #[xml(children = "vcpus/vcpu")]
     pub vcpus: Vec<VcpuThread>,
     /// The aliases of the devices QEMU has.
@@ -52,6 +55,13 @@ pub struct MonitorSocket {
     pub path: String,
     #[xml(attr = "type")]
     pub kind: String,
+}
+
+/// `<taint flag='custom-monitor'/>`.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct Taint {
+    #[xml(attr)]
+    pub flag: String,
 }
 
 /// `<vcpu id='0' pid='4711'/>`: the thread of a vCPU.

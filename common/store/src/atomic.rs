@@ -36,8 +36,10 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
 /// # Errors
 /// When it is still there, or may come back after a crash.
 pub fn remove(path: &Path, durability: Durability) -> Result<()> {
+    // A name beyond what the file system takes (a link's may be longer than its definition's) is not there either.
+    let is_absent = |kind| matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename);
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if is_absent(error.kind()) => return Ok(()),
         other => other.map_err(Error::at("remove", path))?,
     }
     sync_parent(path, durability).map_err(Error::at("remove", path))

@@ -5,12 +5,13 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use crate::atomic::{self, Durability, sync_parent};
-use crate::{Error, Result, header};
+use crate::{Error, Result, header, text_of};
 
 /// The definitions of one kind of object.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Definition<T> {
     pub document: T,
     /// Whether it starts with the host.
     pub autostart: bool,
+    /// Whether it starts with the host the next time, and only then.
+    pub autostart_once: bool,
     /// When the file was last written.
     pub written: SystemTime,
 }
@@ -90,6 +93,7 @@ impl Definitions {
     /// # Errors
     /// When one of them is still there.
     pub fn delete(&self, name: &str) -> Result<()> {
+        self.set_autostart_once(name, false)?;
         // The link first: one that leads nowhere is worse than a definition without it.
         self.set_autostart(name, false)?;
         atomic::remove(&self.path(name), Durability::Host)
@@ -102,7 +106,11 @@ impl Definitions {
     /// When the new file cannot be written (the old one is untouched) or the old one not removed.
     pub fn rename(&self, old: &str, new: &str, xml: &str) -> Result<()> {
         let autostart = self.is_autostart(old);
+        let once = self.is_linked(&self.once(old), old);
         self.save(new, xml)?;
+        if once {
+            self.set_autostart_once(new, true)?;
+        }
         if autostart {
             self.set_autostart(new, true)?;
         }
@@ -111,7 +119,16 @@ impl Definitions {
 
     /// Whether an autostart link leads to the definition of `name`.
     pub fn is_autostart(&self, name: &str) -> bool {
-        fs::read_link(self.link(name)).is_ok_and(|target| target == self.path(name))
+        self.is_linked(&self.link(name), name)
+    }
+
+    fn is_linked(&self, link: &Path, name: &str) -> bool {
+        fs::read_link(link).is_ok_and(|target| target == self.path(name))
+    }
+
+    /// libvirt's name of the link of a domain that starts with the host once.
+    fn once(&self, name: &str) -> PathBuf {
+        self.autostart.join(format!("{name}.xml.once"))
     }
 
     /// Makes or removes the autostart link.
@@ -119,18 +136,29 @@ impl Definitions {
     /// # Errors
     /// When it cannot be made or removed.
     pub fn set_autostart(&self, name: &str, autostart: bool) -> Result<()> {
-        let link = self.link(name);
+        self.set_link(&self.link(name), name, autostart)
+    }
+
+    /// As [`Definitions::set_autostart`] for a single start.
+    ///
+    /// # Errors
+    /// When the link cannot be made or removed.
+    pub fn set_autostart_once(&self, name: &str, autostart: bool) -> Result<()> {
+        self.set_link(&self.once(name), name, autostart)
+    }
+
+    fn set_link(&self, link: &Path, name: &str, autostart: bool) -> Result<()> {
         if !autostart {
-            return atomic::remove(&link, Durability::Host);
+            return atomic::remove(link, Durability::Host);
         }
-        if self.is_autostart(name) {
+        if self.is_linked(link, name) {
             return Ok(());
         }
         fs::create_dir_all(&self.autostart).map_err(Error::at("create", &self.autostart))?;
         // A link to somewhere else, from an older layout, gives way.
-        atomic::remove(&link, Durability::Process)?;
-        symlink(self.path(name), &link).map_err(Error::at("link", &link))?;
-        sync_parent(&link, Durability::Host).map_err(Error::at("link", &link))
+        atomic::remove(link, Durability::Process)?;
+        symlink(self.path(name), link).map_err(Error::at("link", link))?;
+        sync_parent(link, Durability::Host).map_err(Error::at("link", link))
     }
 
     /// Reads every definition, on as many threads as there are processors. `parse` gets the text and says what is wrong
@@ -150,7 +178,7 @@ impl Definitions {
         let work = || {
             let mut found = Vec::new();
             while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                found.push(self.read(name, linked.contains(name), &parse));
+                found.push(self.read(name, &linked, &parse));
             }
             found
         };
@@ -159,7 +187,6 @@ impl Definitions {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let mut found = work();
             for other in others {
-                // A parser that panics has found a fault in itself; what the other threads read still counts.
                 found.extend(other.join().unwrap_or_default());
             }
             for result in found {
@@ -176,18 +203,22 @@ impl Definitions {
     fn read<T, E: fmt::Display>(
         &self,
         name: &str,
-        autostart: bool,
+        linked: &Linked,
         parse: &impl Fn(&str) -> std::result::Result<(String, T), E>,
     ) -> std::result::Result<Definition<T>, Broken> {
         let path = self.path(name);
         let broken = |reason: String| Broken { path: path.clone(), reason };
-        let text = fs::read_to_string(&path).map_err(|error| broken(error.to_string()))?;
+        let text = text_of(&path).map_err(|error| broken(error.to_string()))?;
         let written = fs::metadata(&path).and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        let (said, document) = parse(&text).map_err(|error| broken(error.to_string()))?;
+        // A parser that panics has found a fault in itself, and holds nothing that it could leave half done.
+        let parsed = catch_unwind(AssertUnwindSafe(|| parse(&text)));
+        let parsed = parsed.map_err(|_| broken("reading it failed unexpectedly".to_owned()))?;
+        let (said, document) = parsed.map_err(|error| broken(error.to_string()))?;
         if said != name {
             return Err(broken(format!("it defines '{said}', which its file name does not say")));
         }
-        Ok(Definition { name: said, document, autostart, written })
+        let (autostart, autostart_once) = (linked.always.contains(name), linked.once.contains(name));
+        Ok(Definition { name: said, document, autostart, autostart_once, written })
     }
 
     fn names(&self) -> Result<Vec<String>> {
@@ -207,16 +238,30 @@ impl Definitions {
         Ok(names)
     }
 
-    fn linked(&self) -> BTreeSet<String> {
-        let entries = fs::read_dir(&self.autostart).into_iter().flatten().flatten();
-        entries.filter_map(|entry| name_of(&entry.path())).filter(|name| self.is_autostart(name)).collect()
+    fn linked(&self) -> Linked {
+        let mut linked = Linked::default();
+        for path in fs::read_dir(&self.autostart).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let (names, plain) = match path.extension() {
+                Some(once) if once == "once" => (&mut linked.once, path.with_extension("")),
+                _ => (&mut linked.always, path.clone()),
+            };
+            names.extend(name_of(&plain).filter(|name| self.is_linked(&path, name)));
+        }
+        linked
     }
 }
 
-/// `NAME` of `.../NAME.xml`; `None` for other files, hidden ones and names that are no text.
+/// The names that have links.
+#[derive(Debug, Default)]
+struct Linked {
+    always: BTreeSet<String>,
+    once: BTreeSet<String>,
+}
+
+/// `NAME` of `.../NAME.xml`; `None` for other files and names that are no text. A name may begin with a dot.
 pub(crate) fn name_of(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?.strip_suffix(".xml")?;
-    (!name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -243,12 +288,14 @@ mod tests {
         }
         store.set_autostart("vm07", true).expect("linked");
         store.set_autostart("vm07", true).expect("linked already");
+        store.set_autostart_once("vm08", true).expect("linked");
         fs::write(store.path("junk"), "not xml").expect("written");
         fs::write(store.path("other"), "<name>vm01</name>").expect("written");
         fs::write(store.path("vm03").with_extension("xml.new"), "half").expect("written");
         let loaded = store.load(parse).expect("loads");
         assert_eq!(loaded.definitions.len(), 100);
         assert!(loaded.definitions.iter().all(|it| it.autostart == (it.name == "vm07")));
+        assert!(loaded.definitions.iter().all(|it| it.autostart_once == (it.name == "vm08")));
         assert!(loaded.definitions.is_sorted_by_key(|it| it.name.clone()));
         let mut broken: Vec<_> = loaded.broken.iter().map(|it| it.path.clone()).collect();
         broken.sort();
@@ -270,6 +317,39 @@ mod tests {
         store.delete("b").expect("deleted");
         assert!(store.load(parse).expect("loads").definitions.is_empty());
         assert!(!store.link("b").is_symlink());
+    }
+
+    #[test]
+    fn odd_names_are_found_again() {
+        let (_dir, store) = store();
+        let longest = "x".repeat(247);
+        for name in [".", "..", ".hidden", "...", "a b", "é", longest.as_str()] {
+            store.save(name, &format!("<name>{name}</name>")).expect(name);
+            store.set_autostart(name, true).expect(name);
+            let loaded = store.load(parse).expect("loads");
+            let found = loaded.definitions.iter().find(|it| it.name == name).expect(name);
+            assert!(found.autostart && loaded.broken.is_empty(), "{name}");
+            store.delete(name).expect(name);
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_holds_nobody_up() {
+        let (_dir, store) = store();
+        store.save("good", "<name>good</name>").expect("saved");
+        store.save("bad", "<name>bad</name>").expect("saved");
+        nix::unistd::mkfifo(&store.path("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("made");
+        symlink("/dev/zero", store.path("endless")).expect("linked");
+        fs::File::create(store.path("large")).and_then(|it| it.set_len(1 << 40)).expect("made");
+        let loaded = store.load(|text| {
+            assert!(!text.contains("<name>bad"), "as meant");
+            parse(text)
+        });
+        let loaded = loaded.expect("loads");
+        assert_eq!(loaded.definitions.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["good"]);
+        let mut broken: Vec<_> = loaded.broken.iter().filter_map(|it| name_of(&it.path)).collect();
+        broken.sort();
+        assert_eq!(broken, ["bad", "endless", "large", "pipe"]);
     }
 
     /// The opening comment may not spoil the document it stands in.

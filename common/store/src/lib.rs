@@ -15,8 +15,13 @@ pub use atomic::{Durability, remove, replace};
 pub use definitions::{Broken, Definition, Definitions, Loaded};
 pub use status::{Found, StatusFiles};
 
-use std::io;
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use virtbus_schema::xml::MAX_DOCUMENT;
 
 /// A file could not be written, read or removed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,22 @@ impl Error {
 
 /// The result of this crate's calls.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The text of a document's file. What is no regular file is not waited for, and none is read beyond what a document may be.
+pub(crate) fn text_of(path: &Path) -> io::Result<String> {
+    // Opening a pipe would wait for somebody to write into it.
+    let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let most = MAX_DOCUMENT as u64;
+    let mut text = String::new();
+    file.take(most + 1).read_to_string(&mut text)?;
+    if text.len() > MAX_DOCUMENT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {} MiB", most >> 20)));
+    }
+    Ok(text)
+}
 
 /// The comment that opens every file: tools look for its first words, users for the last.
 pub(crate) fn header(edit: &str, name: &str) -> String {

@@ -11,7 +11,7 @@ use virtbus_schema::domain_status::DomainStatus;
 
 use crate::atomic::{self, Durability};
 use crate::definitions::{Broken, name_of};
-use crate::{Error, Result, header};
+use crate::{Error, Result, header, text_of};
 
 /// The status files of one kind of domain.
 #[derive(Debug, Clone)]
@@ -64,6 +64,14 @@ impl StatusFiles {
         fs::write(&path, pid.to_string()).map_err(Error::at("write", &path))
     }
 
+    /// Reads the status of one domain.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be understood, in words.
+    pub fn read(&self, name: &str) -> std::result::Result<DomainStatus, String> {
+        read(&self.path(name))
+    }
+
     /// Removes status and pid file.
     ///
     /// # Errors
@@ -98,7 +106,7 @@ impl StatusFiles {
 }
 
 fn read(path: &Path) -> std::result::Result<DomainStatus, String> {
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let text = text_of(path).map_err(|error| error.to_string())?;
     DomainStatus::parse(&text).map_err(|error| error.to_string())
 }
 
@@ -119,11 +127,15 @@ mod tests {
         files.save_pid("vm", 77).expect("written");
         fs::write(dir.path().join("bad.xml"), "<x/>").expect("written");
         let found = files.load().expect("listed");
-        assert_eq!(found.running, [status]);
+        assert_eq!(found.running, std::slice::from_ref(&status));
         assert_eq!(found.broken.len(), 1);
         assert_eq!(fs::read_to_string(files.pid_path("vm")).expect("read"), "77");
         files.remove("vm").expect("removed");
         files.remove("vm").expect("already gone");
         assert!(files.load().expect("listed").running.is_empty());
+        let mut hidden = status;
+        hidden.domain.name = ".vm".to_owned();
+        files.save(&hidden).expect("written");
+        assert_eq!(files.load().expect("listed").running, [hidden]);
     }
 }

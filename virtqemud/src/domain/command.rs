@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Undefine(UndefineFlags),
     /// Start with the host, or not.
     SetAutostart(bool),
+    /// Start with the host the next time.
+    SetAutostartOnce(bool),
     /// Another name; the registry has reserved it.
     Rename(String),
     /// Title, description or metadata.
@@ -69,6 +71,8 @@ pub(crate) struct Question {
     pub(crate) arguments: Value,
     /// Whether QEMU's whole reply is wanted, errors included, rather than its return value.
     pub(crate) whole: bool,
+    /// Whether a user speaks to QEMU himself, which taints the domain.
+    pub(crate) raw: bool,
     /// How long QEMU may take, if not the usual time.
     pub(crate) deadline: Option<Duration>,
 }
@@ -81,17 +85,17 @@ impl Question {
     pub(crate) fn of<C: virtbus_qmp::Command>(what: &'static str, command: &C) -> Result<Self> {
         let arguments = serde_json::to_value(command)
             .map_err(|error| Error::internal(format!("QMP command {}", C::NAME)).caused_by(error))?;
-        Ok(Self { what, execute: C::NAME.to_owned(), arguments, whole: false, deadline: None })
+        Ok(Self { what, execute: C::NAME.to_owned(), arguments, whole: false, raw: false, deadline: None })
     }
 }
 
 /// An answer that is more than success.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// It is done.
     Done,
-    /// What QEMU said.
-    Said(Value),
+    /// What QEMU said, as JSON text of its own.
+    Said(String),
 }
 
 /// Where the answer goes.
@@ -116,7 +120,7 @@ impl Command {
             Command::Shutdown(_) | Command::Reboot(_) | Command::Reset | Command::Ask(_) => Verb::Guest,
             Command::Destroy(flags) => Verb::Destroy { force: !flags.contains(DestroyFlags::GRACEFUL) },
             Command::Undefine(_) => Verb::Undefine,
-            Command::SetAutostart(_) => Verb::SetAutostart,
+            Command::SetAutostart(_) | Command::SetAutostartOnce(_) => Verb::SetAutostart,
             Command::Rename(_) => Verb::Rename,
             Command::SetMetadata { impact, .. } => {
                 if impact.contains(Impact::CONFIG) {

@@ -15,7 +15,7 @@ use virtbus_api::{
 use virtbus_schema::{
     FormatOptions,
     domain::Domain,
-    xml::{RawContent, RawElement},
+    xml::{RawContent, RawElement, RawPart},
 };
 
 use super::{
@@ -51,7 +51,8 @@ impl Owner {
         };
         self.write(save, move |owner, result| {
             if result.is_ok() {
-                let anew = owner.view.definition.is_none();
+                // A transient guest that gets a definition counts as one that had one, as in the reference.
+                let anew = !owner.view.exists();
                 owner.replace_definition(document);
                 owner.emit_lifecycle(if anew { Lifecycle::DefinedAdded } else { Lifecycle::DefinedUpdated });
             }
@@ -98,6 +99,21 @@ impl Owner {
         self.write(work, move |owner, result| {
             if result.is_ok() {
                 owner.view.autostart = autostart;
+            }
+            owner.changed = true;
+            owner.publish();
+            answer_done(reply, result);
+        });
+    }
+
+    pub(super) fn set_autostart_once(&mut self, autostart: bool, reply: Reply) {
+        let name = self.view.name.to_string();
+        let work = move |store: &virtbus_store::Definitions| {
+            store.set_autostart_once(&name, autostart).map_err(|error| to_error(&error))
+        };
+        self.write(work, move |owner, result| {
+            if result.is_ok() {
+                owner.view.autostart_once = autostart;
             }
             owner.changed = true;
             owner.publish();
@@ -232,6 +248,21 @@ impl Change {
     }
 }
 
+/// Puts an element and all in it that has no namespace of its own under the prefix `key`.
+fn adopt(element: &mut RawElement, key: &str) {
+    if element.attrs.iter().any(|(name, uri)| name == "xmlns" && !uri.is_empty()) {
+        return;
+    }
+    if !element.name.contains(':') {
+        element.name = format!("{key}:{}", element.name);
+    }
+    for part in &mut element.parts {
+        if let RawPart::Element(child) = part {
+            adopt(child, key);
+        }
+    }
+}
+
 /// The element in `text`, put into the namespace `uri` under the prefix `key`.
 fn element(text: &str, key: &str, uri: &str) -> Result<RawElement> {
     let malformed = |error: virtbus_schema::Error| {
@@ -239,8 +270,7 @@ fn element(text: &str, key: &str, uri: &str) -> Result<RawElement> {
     };
     let document = virtbus_schema::xml::Document::parse(text).map_err(malformed)?;
     let mut element = RawElement::take(document.root());
-    let local = element.name.rsplit(':').next().unwrap_or_default();
-    element.name = format!("{key}:{local}");
+    adopt(&mut element, key);
     let declaration = format!("xmlns:{key}");
     element.attrs.retain(|(name, _)| *name != declaration);
     element.attrs.insert(0, (declaration, uri.to_owned()));

@@ -26,6 +26,7 @@ use super::{
     answer, answer_done,
     command::{Answer, Question, Reply},
     job::{Apply, Job},
+    taint::Taint,
 };
 use crate::process::monitor::Monitor;
 
@@ -82,10 +83,15 @@ impl Owner {
             return then(self, Err(Error::invalid_operation("domain is not running")));
         };
         let work = work(guest.monitor.clone());
-        self.job = Some(Job::new(Busy::Guest(what), async move {
+        let job = Job::new(Busy::Guest(what), async move {
             let result = work.await;
             Box::new(move |owner: &mut Owner| then(owner, result)) as Apply
-        }));
+        });
+        match &self.job {
+            None => self.job = Some(job),
+            // Admission lets no command come here; an event of the guest may.
+            Some(_) => self.next_jobs.push_back(job),
+        }
         self.changed = true;
     }
 
@@ -162,6 +168,9 @@ impl Owner {
         if flags != ShutdownFlags::GUEST_AGENT.bits() {
             return Ok(());
         }
+        if !self.view.state.is_running() {
+            return Err(Error::invalid_operation("domain is not running"));
+        }
         Err(no_agent(self.view.live.as_ref().map(|it| &*it.document)))
     }
 
@@ -172,6 +181,9 @@ impl Owner {
     /// Puts a question to QEMU.
     pub(super) fn put(&mut self, question: Question, reply: Reply) {
         let what = question.what;
+        if question.raw {
+            self.taint(Taint::CustomMonitor);
+        }
         let work = move |monitor: Monitor| async move { monitor.put(question).await };
         self.request(what, work, move |_, result| answer(reply, result.map(Answer::Said)));
     }

@@ -84,7 +84,9 @@ impl Handle {
         *mailbox = Mailbox::Awake(sender);
         drop(mailbox);
         debug_assert!(sent.is_ok(), "the receiver is in this frame");
-        Owner::new(Arc::clone(shared), self.clone(), inbox).wake();
+        let mut owner = Owner::new(Arc::clone(shared), self.clone(), inbox);
+        owner.recover();
+        owner.wake();
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use super::{
     handle::Handle,
     state,
     stopping::Why,
+    taint::Taint,
     view::{Live, View},
 };
 use crate::driver::Shared;
@@ -36,7 +37,12 @@ impl Owner {
     pub(super) fn save_status(&self) {
         let (Some(guest), Some(live)) = (&self.guest, &self.view.live) else { return };
         let status = launch::status(&guest.claims, &live.document, &guest.process, self.view.state);
-        let status = DomainStatus { fakereboot: guest.rebooting, autodestroy: guest.lease.is_some(), ..status };
+        let status = DomainStatus {
+            fakereboot: guest.rebooting,
+            autodestroy: guest.lease.is_some(),
+            taints: live.taints.iter().map(|it| it.to_file()).collect(),
+            ..status
+        };
         // Not fatal: the guest runs on and can be managed until this daemon ends.
         if let Err(error) = self.shared.status.save(&status) {
             tracing::error!(domain = %self.view.name, "{}", super::defining::full(&error));
@@ -68,6 +74,7 @@ pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, status: Dom
         process: status.start_time.map(|it| (pid, it)),
         balloon_kib: None,
         updated: definition.is_some_and(|it| it.definition.is_some()) && differs(&owner.view, &status),
+        taints: status.taints.iter().filter_map(|it| Taint::from_name(&it.flag)).collect(),
         monitor_lost: false,
     });
     owner.view.state = state;
@@ -87,6 +94,26 @@ fn differs(view: &View, status: &DomainStatus) -> bool {
 }
 
 impl Owner {
+    /// A domain that is active as far as anyone knows but has no owner: the one before ended by a panic. Its guest is
+    /// found by the status file, as after a restart.
+    pub(super) fn recover(&mut self) {
+        if self.view.live.is_none() {
+            return;
+        }
+        tracing::error!(domain = %self.view.name, "its owner ended unexpectedly; another one takes over");
+        match self.shared.status.read(&self.view.name) {
+            Ok(status) => {
+                let pid = i32::try_from(status.pid).unwrap_or(0);
+                self.take_over(status, pid);
+            }
+            // It ended before there was a process.
+            Err(error) => {
+                tracing::error!(domain = %self.view.name, "{error}");
+                self.turn_off(Why::Failed);
+            }
+        }
+    }
+
     fn take_over(&mut self, status: DomainStatus, pid: i32) {
         let id = self.view.live.as_ref().map_or(0, |it| it.id);
         let mut claims = Claims::found(&self.shared, id, &status);

@@ -20,6 +20,7 @@ use super::{
     guest::{Guest, lease_of},
     job::{Apply, Job},
     stopping::Why,
+    taint::Taint,
     view::Live,
 };
 use crate::process::launch::{Order, Running, launch};
@@ -40,6 +41,7 @@ impl Owner {
             process: None,
             balloon_kib: None,
             updated: false,
+            taints: Vec::new(),
             monitor_lost: false,
         });
         self.set_state(State::PausedStartingUp);
@@ -67,6 +69,12 @@ impl Owner {
         let lease = flags.contains(StartFlags::AUTODESTROY).then(|| lease_of(lease));
         let events = Some(events);
         self.guest = Some(Guest { id, monitor, events, process, claims, lease, pausing: None, rebooting: false });
+        if self.shared.config.settings.user.is_none() && nix::unistd::geteuid().is_root() {
+            self.taint(Taint::HighPrivileges);
+        }
+        if self.view.live.as_ref().is_some_and(|it| it.document.qemu.commandline.is_some()) {
+            self.taint(Taint::CustomArgv);
+        }
         self.announce_agent();
         if flags.contains(StartFlags::PAUSED) {
             self.set_state(State::PausedUser);

@@ -4,11 +4,12 @@
 //! stopped (SIGSTOP, a debugger) gets it at once, since it could not act on anything else. The end is heard from the
 //! pidfd; nothing polls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
-use virtbus_api::{Error, event::Lifecycle, flags::DestroyFlags, hypervisor::State};
+use virtbus_api::{DomainEvent, DomainEventKind, Error, event::Lifecycle, flags::DestroyFlags, hypervisor::State};
 
 use super::{
     Owner,
@@ -88,6 +89,7 @@ impl Owner {
         }
         // A request to QEMU that is under way ends here; its caller hears that the domain went.
         self.job = None;
+        self.next_jobs.clear();
         self.stop_guest(Why::Destroyed, force);
         if let Some(stopping) = &mut self.stopping {
             stopping.replies.push(reply);
@@ -171,6 +173,7 @@ impl Owner {
         let starting = self.start_reply.is_some();
         // Whoever asked QEMU something hears that the domain went.
         self.job = None;
+        self.next_jobs.clear();
         let why = match &self.stopping {
             Some(stopping) => stopping.why,
             None if starting => Why::Failed,
@@ -224,8 +227,11 @@ impl Owner {
         });
         self.set_state(why.state());
         self.publish();
-        let kind = virtbus_api::DomainEventKind::Lifecycle(why.event());
-        let _ = self.shared.events.send(std::sync::Arc::new(virtbus_api::DomainEvent { domain: was, kind }));
+        // Nobody was told of a start that failed, so nobody is told of its end, as the reference has it.
+        if self.start_reply.is_none() {
+            let kind = DomainEventKind::Lifecycle(why.event());
+            let _ = self.shared.events.send(Arc::new(DomainEvent { domain: was, kind }));
+        }
     }
 
     pub(super) fn on_lease_ended(&mut self) {
@@ -234,6 +240,7 @@ impl Owner {
         }
         tracing::info!(domain = %self.view.name, "destroyed with the client that started it");
         self.job = None;
+        self.next_jobs.clear();
         self.stop_guest(Why::Destroyed, true);
     }
 }

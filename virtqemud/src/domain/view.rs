@@ -10,6 +10,8 @@ use virtbus_api::{DomainRef, hypervisor::State};
 use virtbus_host::process::Stat;
 use virtbus_schema::domain::Domain;
 
+use super::taint::Taint;
+
 /// A domain as it was at the end of its owner's last turn.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
@@ -25,6 +27,8 @@ pub(crate) struct View {
     pub(crate) live: Option<Live>,
     /// Whether it starts with the host.
     pub(crate) autostart: bool,
+    /// Whether it starts with the host the next time, and only then.
+    pub(crate) autostart_once: bool,
     /// What the guest side is busy with, and since when.
     pub(crate) busy: Option<(&'static str, Instant)>,
 }
@@ -42,6 +46,8 @@ pub(crate) struct Live {
     pub(crate) balloon_kib: Option<u64>,
     /// Whether the definition was changed since the start.
     pub(crate) updated: bool,
+    /// What taints it.
+    pub(crate) taints: Vec<Taint>,
     /// Whether QEMU's monitor is lost; only `destroy` is left then.
     pub(crate) monitor_lost: bool,
 }
@@ -49,7 +55,16 @@ pub(crate) struct Live {
 impl View {
     /// A domain that is off.
     pub(crate) fn off(name: &str, uuid: Uuid, definition: Option<Arc<Domain>>, autostart: bool) -> Self {
-        Self { name: name.into(), uuid, state: State::ShutoffUnknown, definition, live: None, autostart, busy: None }
+        Self {
+            name: name.into(),
+            uuid,
+            state: State::ShutoffUnknown,
+            definition,
+            live: None,
+            autostart,
+            autostart_once: false,
+            busy: None,
+        }
     }
 
     /// Whether callers find it: it is defined or runs. One that is neither has been reserved for a call under way.

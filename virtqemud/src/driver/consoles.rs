@@ -246,5 +246,5 @@ fn screen_of(document: &Domain, screen: u32) -> Result<(Option<String>, u32)> {
         }
         first = first.saturating_add(heads);
     }
-    Err(Error::invalid_arg("no such screen ID"))
+    Err(Error::invalid_operation("no such screen ID"))
 }

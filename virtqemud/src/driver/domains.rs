@@ -8,8 +8,8 @@ use uuid::Uuid;
 use virtbus_api::{
     ClientLease, DomainEvent, DomainRef, Error, Result,
     flags::{
-        DefineFlags, DestroyFlags, ListFilter, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags, VcpuFlags,
-        XmlFlags,
+        DefineFlags, DestroyFlags, ListFilter, MessageFlags, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags,
+        VcpuFlags, XmlFlags,
     },
     hypervisor::{DomainInfo, Domains, SecurityLabel, State},
 };
@@ -155,11 +155,23 @@ impl Domains for Qemu {
         Ok(self.view(domain)?.autostart)
     }
 
+    fn autostart_once(&self, domain: &DomainRef) -> Result<bool> {
+        Ok(self.view(domain)?.autostart_once)
+    }
+
+    fn messages(&self, domain: &DomainRef, kinds: MessageFlags) -> Result<Vec<String>> {
+        let view = self.view(domain)?;
+        let taints = view.live.iter().flat_map(|it| &it.taints).map(|it| it.message());
+        Ok(if kinds.is_empty() || kinds.contains(MessageFlags::TAINTING) { taints.collect() } else { Vec::new() })
+    }
+
     fn security_labels(&self, domain: &DomainRef) -> Result<Vec<SecurityLabel>> {
         let view = self.view(domain)?;
         let Some(live) = &view.live else { return Ok(Vec::new()) };
         let labels = live.document.seclabels.iter().filter_map(|it| it.label.clone());
-        Ok(labels.map(|label| SecurityLabel { label, enforcing: true }).collect())
+        // One for each model of the capabilities, of which the first is "none".
+        let none = SecurityLabel::default();
+        Ok(std::iter::once(none).chain(labels.map(|label| SecurityLabel { label, enforcing: true })).collect())
     }
 
     fn has_managed_save(&self, domain: &DomainRef) -> Result<bool> {
@@ -185,6 +197,9 @@ impl Domains for Qemu {
             return Err(Error::invalid_operation("domain is not running"));
         }
         if flags.contains(VcpuFlags::GUEST) {
+            if !view.state.is_running() {
+                return Err(Error::invalid_operation("domain is not running"));
+            }
             return Err(crate::domain::no_agent(view.live.as_ref().map(|it| &*it.document)));
         }
         let document = if flags.contains(VcpuFlags::CONFIG) {
@@ -244,6 +259,10 @@ impl Domains for Qemu {
 
     async fn set_autostart(&self, domain: &DomainRef, autostart: bool) -> Result<()> {
         self.tell(domain, Command::SetAutostart(autostart)).await
+    }
+
+    async fn set_autostart_once(&self, domain: &DomainRef, autostart: bool) -> Result<()> {
+        self.tell(domain, Command::SetAutostartOnce(autostart)).await
     }
 
     async fn rename(&self, domain: &DomainRef, name: &str) -> Result<()> {

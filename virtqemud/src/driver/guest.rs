@@ -26,9 +26,9 @@ impl Guest for Qemu {
         }
         let number = |key: &u32| {
             let number = qemu_number(set, *key);
-            number
-                .map(Key::Number)
-                .ok_or_else(|| Error::internal(format!("cannot translate keycode {key} of {set:?} codeset to qnum")))
+            number.map(Key::Number).ok_or_else(|| {
+                Error::internal(format!("cannot translate keycode {key} of {} codeset to qnum keycode", name(set)))
+            })
         };
         let keys = keys.iter().map(number).collect::<Result<Vec<Key>>>()?;
         let command = SendKey { keys, hold_time: (hold_ms > 0).then_some(hold_ms) };
@@ -44,4 +44,9 @@ impl Guest for Qemu {
             Question { deadline: Some(Duration::from_secs(10)), ..Question::of("it is being woken", &SystemWakeup)? };
         self.question(domain, question).await.map(drop)
     }
+}
+
+/// libvirt's name of a set of key codes.
+fn name(set: KeyCodeSet) -> String {
+    format!("{set:?}").to_lowercase()
 }

@@ -49,10 +49,10 @@ impl Qemu {
     }
 
     fn add(&self, definition: Definition<Domain>) {
-        let Definition { name, document, autostart, .. } = definition;
+        let Definition { name, document, autostart, autostart_once, .. } = definition;
         let Some(uuid) = document.uuid else { return };
         let document = Arc::new(document);
-        let make = || Handle::new(View::off(&name, uuid, Some(document), autostart));
+        let make = || Handle::new(View { autostart_once, ..View::off(&name, uuid, Some(document), autostart) });
         if let Err(error) = self.shared.registry.claim(&name, uuid, make) {
             tracing::error!(domain = name, "its definition is left out: {error}");
         }
@@ -68,11 +68,18 @@ impl Qemu {
             Err(error) => return tracing::error!("cannot write {}: {error}", marker.display()),
         }
         let guard = LeaseGuard::new(0);
-        let wanted: Vec<Handle> = self.shared.registry.all().into_iter().filter(|it| it.view().autostart).collect();
+        let starts = |view: &View| view.autostart || view.autostart_once;
+        let wanted: Vec<Handle> = self.shared.registry.all().into_iter().filter(|it| starts(&it.view())).collect();
         let delay = Duration::from_millis(self.shared.config.settings.auto_start_delay_ms);
         for handle in wanted {
             let lease: ClientLease = guard.lease();
-            if handle.view().state.is_active() {
+            let view = handle.view();
+            if view.autostart_once
+                && let Err(error) = handle.tell(&self.shared, Command::SetAutostartOnce(false)).await
+            {
+                tracing::error!(domain = %view.name, "it will start with the host once more: {error}");
+            }
+            if view.state.is_active() {
                 continue;
             }
             if let Err(error) = handle.tell(&self.shared, Command::Start(StartFlags::empty(), lease)).await {

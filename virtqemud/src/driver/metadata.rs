@@ -6,7 +6,7 @@ use virtbus_api::{
     flags::Impact,
     hypervisor::{Metadata, MetadataKind},
 };
-use virtbus_schema::xml::Writer;
+use virtbus_schema::xml::{RawElement, RawPart, Writer};
 
 use super::Qemu;
 use crate::domain::{command::Command, view::View};
@@ -65,13 +65,24 @@ impl Metadata for Qemu {
     }
 }
 
+fn strip(element: &mut RawElement, prefix: &str) {
+    if let Some(local) = element.name.strip_prefix(prefix) {
+        element.name = local.to_owned();
+    }
+    for part in &mut element.parts {
+        if let RawPart::Element(child) = part {
+            strip(child, prefix);
+        }
+    }
+}
+
 /// The element as it was given: without the namespace and prefix it is kept under.
-fn plain(element: &virtbus_schema::xml::RawElement) -> String {
+fn plain(element: &RawElement) -> String {
     let mut element = element.clone();
-    if let Some((prefix, local)) = element.name.clone().split_once(':') {
-        local.clone_into(&mut element.name);
+    if let Some((prefix, _)) = element.name.clone().split_once(':') {
         let declaration = format!("xmlns:{prefix}");
         element.attrs.retain(|(name, _)| *name != declaration);
+        strip(&mut element, &format!("{prefix}:"));
     }
     let mut w = Writer::new(virtbus_schema::FormatOptions::default());
     element.put(&mut w);

@@ -11,11 +11,11 @@ use super::Qemu;
 use crate::domain::command::{Answer, Command, Question};
 
 impl Qemu {
-    /// Puts a question to QEMU and returns what it says.
-    pub(super) async fn question(&self, domain: &DomainRef, question: Question) -> Result<Value> {
+    /// Puts a question to QEMU and returns what it says, as JSON.
+    pub(super) async fn question(&self, domain: &DomainRef, question: Question) -> Result<String> {
         match self.find(domain)?.ask(&self.shared, Command::Ask(question)).await? {
-            Answer::Said(value) => Ok(value),
-            Answer::Done => Ok(Value::Null),
+            Answer::Said(text) => Ok(text),
+            Answer::Done => Ok("null".to_owned()),
         }
     }
 }
@@ -28,20 +28,21 @@ impl Monitor for Qemu {
             execute,
             arguments,
             whole,
+            raw: true,
             deadline: None,
         };
         if hmp {
             let arguments = json!({"command-line": command});
             let said = self.question(domain, question("human-monitor-command".to_owned(), arguments, false)).await?;
-            return Ok(said.as_str().unwrap_or_default().to_owned());
+            let text = serde_json::from_str::<String>(&said);
+            return text.map_err(|error| Error::internal("QEMU's human monitor answers no text").caused_by(error));
         }
         let parsed: Value = serde_json::from_str(command)
             .map_err(|error| Error::internal(format!("cannot parse json {command}: {error}")))?;
         let execute = parsed.get("execute").and_then(Value::as_str).map(str::to_owned);
         let execute = execute.ok_or_else(|| Error::invalid_arg("a monitor command needs a member 'execute'"))?;
         let arguments = parsed.get("arguments").cloned().unwrap_or(Value::Null);
-        let said = self.question(domain, question(execute, arguments, true)).await?;
-        Ok(said.to_string())
+        self.question(domain, question(execute, arguments, true)).await
     }
 
     fn monitor_events(&self) -> broadcast::Receiver<Arc<MonitorEvent>> {

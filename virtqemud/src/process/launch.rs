@@ -21,11 +21,15 @@ use std::time::Duration;
 use virtbus_api::{Error, Result, flags::StartFlags, hypervisor::State};
 use virtbus_qmp::{
     Client, Events,
-    commands::{ChardevInfo, CpuInfo, QueryChardev, QueryCpusFast, SetAction},
+    commands::{Balloon, ChardevInfo, CpuInfo, QueryChardev, QueryCpusFast, SetAction, SetPassword},
 };
 use virtbus_schema::domain::{
     Domain, LifecycleAction,
-    device::chardev::{CharSource, Chardev},
+    device::{
+        chardev::{CharSource, Chardev},
+        graphics::Graphics,
+        memballoon::MemballoonModel,
+    },
 };
 use virtbus_schema::domain_status::{DomainStatus, MonitorSocket, VcpuThread};
 
@@ -134,6 +138,7 @@ pub(crate) fn status(claims: &Claims, document: &Domain, process: &Process, stat
         pid: u32::try_from(process.pid()).unwrap_or(0),
         start_time: Some(process.start_time()),
         monitor: Some(MonitorSocket { path: text(monitor_path(&layout.lib, short_name)), kind: "unix".to_owned() }),
+        taints: Vec::new(),
         vcpus: claims.vcpus.clone(),
         devices: Vec::new(),
         lib_dir: Some(text(layout.lib.join(format!("domain-{short_name}")))),
@@ -173,12 +178,20 @@ impl Spawned {
             let cpus = batch.add(&QueryCpusFast);
             let chardevs = batch.add(&QueryChardev);
             let action = on_reboot(&self.document).map(|action| batch.add(&action));
+            let balloon = balloon(&self.document).map(|balloon| batch.add(&balloon));
+            let passwords: Vec<_> = passwords(&self.document).iter().map(|it| batch.add(it)).collect();
             batch.send();
             client.ready(UP).await?;
             let cpus = cpus.reply(UP).await?;
             let chardevs = chardevs.reply(UP).await?;
             if let Some(action) = action {
                 action.reply(UP).await?;
+            }
+            if let Some(balloon) = balloon {
+                balloon.reply(UP).await?;
+            }
+            for password in passwords {
+                password.reply(UP).await?;
             }
             Ok::<_, virtbus_qmp::Error>((cpus, chardevs))
         };
@@ -208,6 +221,24 @@ impl Spawned {
 fn on_reboot(document: &Domain) -> Option<SetAction> {
     let restart = document.on_reboot == LifecycleAction::Restart;
     (!restart).then(|| SetAction { reboot: Some("shutdown"), ..SetAction::default() })
+}
+
+/// What a guest is told that is to begin with less memory than it may have.
+fn balloon(document: &Domain) -> Option<Balloon> {
+    let current = document.current_memory?.kib;
+    let has = document.devices.memballoons.first().is_some_and(|it| it.model != MemballoonModel::None);
+    (has && current < document.memory.size.kib).then(|| Balloon { value: current.saturating_mul(1024) })
+}
+
+/// The passwords of displays, which QEMU takes by its monitor alone.
+fn passwords(document: &Domain) -> Vec<SetPassword> {
+    let of = |it: &Graphics| match it {
+        Graphics::Vnc(vnc) => vnc.passwd.clone().map(|password| ("vnc", password)),
+        Graphics::Spice(spice) => spice.passwd.clone().map(|password| ("spice", password)),
+        _ => None,
+    };
+    let found = document.devices.graphics.iter().filter_map(of);
+    found.map(|(protocol, password)| SetPassword { protocol, password, connected: None }).collect()
 }
 
 impl Connected {

@@ -1,8 +1,9 @@
 //! QEMU's monitor as the engine uses it: every question has a deadline, every failure an error of the API.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_qmp::{Client, Command};
 
@@ -35,24 +36,31 @@ impl Monitor {
         self.0.execute(command, DEADLINE).await.map_err(to_error)
     }
 
-    /// Puts a question that has no type.
+    /// Puts a question that has no type; the answer is JSON in QEMU's own words.
     ///
     /// # Errors
     /// As [`Monitor::call`]; with `whole`, QEMU's refusal is an answer as well.
-    pub(crate) async fn put(&self, question: Question) -> Result<Value> {
-        let Question { what: _, execute, arguments, whole, deadline } = question;
-        let said = self.0.execute_value(&execute, &arguments, deadline.unwrap_or(DEADLINE)).await;
-        if !whole {
-            return said.map_err(to_error);
-        }
+    pub(crate) async fn put(&self, question: Question) -> Result<String> {
+        let Question { what: _, raw: _, execute, arguments, whole, deadline } = question;
+        let deadline = deadline.unwrap_or(DEADLINE);
+        let said = self.0.execute_raw(&execute, &arguments, Vec::new(), deadline).await;
         match said {
-            Ok(value) => Ok(json!({"return": value, "id": "virtbus"})),
-            Err(virtbus_qmp::Error::Qmp { error, .. }) => {
-                Ok(json!({"id": "virtbus", "error": {"class": error.class, "desc": error.desc}}))
+            Ok(value) if whole => Ok(format!("{{\"return\":{},\"id\":\"{}\"}}", value.get(), next_id())),
+            Ok(value) => Ok(value.get().to_owned()),
+            Err(virtbus_qmp::Error::Qmp { error, .. }) if whole => {
+                let (class, desc) = (Value::from(error.class), Value::from(error.desc));
+                let id = next_id();
+                Ok(format!("{{\"id\":\"{id}\",\"error\":{{\"class\":{class},\"desc\":{desc}}}}}"))
             }
             Err(error) => Err(to_error(error)),
         }
     }
+}
+
+/// An id for a reply that is passed on: QEMU's own counts commands of the connection, which is nobody's business.
+fn next_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("libvirt-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A failure of the monitor as clients see it; the words before QEMU's own are those that tools know.

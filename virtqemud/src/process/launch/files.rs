@@ -9,6 +9,7 @@ use virtbus_schema::domain::{
 };
 
 use super::nvram_file;
+use crate::config::User;
 use crate::device::{Cx, QemuDevice, Resource};
 use crate::image;
 use crate::process::capabilities::QemuCaps;
@@ -19,11 +20,12 @@ use crate::security::Use;
 ///
 /// # Errors
 /// When an image cannot be read or a chain is broken.
-pub(super) fn follow_images(document: &mut Domain) -> Result<()> {
+pub(super) fn follow_images(document: &mut Domain, user: Option<&User>) -> Result<()> {
     for disk in &mut document.devices.disks {
         let Some(path) = file_of(disk) else { continue };
         if let Err(error) = std::fs::metadata(&path) {
-            return Err(Error::system(format!("Cannot access storage file '{path}'"), &error));
+            let who = user.map(|it| format!(" (as uid:{}, gid:{})", it.uid, it.gid)).unwrap_or_default();
+            return Err(Error::system(format!("Cannot access storage file '{path}'{who}"), &error));
         }
         let format = disk.driver.as_ref().and_then(|it| it.format.clone()).unwrap_or_else(|| "raw".to_owned());
         if disk.backing_store.is_some() || disk.kind != DiskKind::File {

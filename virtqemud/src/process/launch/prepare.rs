@@ -71,7 +71,7 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
     let short_name = short_name(order.id, &document.name);
     let places = Places::new(shared, &short_name);
     let mut claims = Claims::new(Arc::clone(shared), short_name);
-    files::follow_images(&mut document)?;
+    files::follow_images(&mut document, shared.config.settings.user.as_ref())?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     make_places(shared, &places, &mut claims)?;
     make_nvram(shared, &document)?;
