@@ -15,7 +15,7 @@ use zbus::{
     object_server::{DispatchResult, Interface, SignalEmitter},
 };
 
-use crate::{connect::Connect, domain::Domain, front::Cx, paths, relay::Relay, standard};
+use crate::{connect::Connect, domain::Domain, error::Error, front::Cx, paths, relay::Relay, standard};
 
 /// Calls that run at the same time; more wait on the bus.
 const MAX_CALLS: usize = 1024;
@@ -103,9 +103,7 @@ impl Call {
         if interface == Some("org.freedesktop.DBus.Peer") {
             return self.peer(header, member).await;
         }
-        let object = self.object(path).ok_or_else(|| {
-            BoxDBusError::from(fdo::Error::UnknownObject(format!("there is no object {path}: no domain has this UUID")))
-        })?;
+        let object = self.object(path)?;
         match (interface, member) {
             (Some(standard::INTROSPECTABLE), "Introspect") => {
                 Ok(self.connection.reply(header, &self.introspection(object)).await?)
@@ -126,16 +124,20 @@ impl Call {
         }
     }
 
-    fn object(&self, path: &str) -> Option<Object> {
+    /// What the path names. A domain's path without that domain gets libvirt's error, as clients of libvirt-dbus expect.
+    fn object(&self, path: &str) -> Result<Object, BoxDBusError> {
         match path {
-            "/" => Some(Object::Branch("org")),
-            "/org" => Some(Object::Branch("libvirt")),
-            "/org/libvirt" => Some(Object::Branch("QEMU")),
-            paths::ROOT => Some(Object::Root),
-            paths::DOMAINS => Some(Object::Domains),
+            "/" => Ok(Object::Branch("org")),
+            "/org" => Ok(Object::Branch("libvirt")),
+            "/org/libvirt" => Ok(Object::Branch("QEMU")),
+            paths::ROOT => Ok(Object::Root),
+            paths::DOMAINS => Ok(Object::Domains),
             _ => {
-                let uuid = paths::domain_uuid(path)?;
-                self.cx.driver.lookup_by_uuid(uuid).is_ok().then_some(Object::Domain(uuid))
+                let uuid = paths::domain_uuid(path)
+                    .ok_or_else(|| fdo::Error::UnknownObject(format!("there is no object {path}")))?;
+                let known = self.cx.driver.lookup_by_uuid(uuid);
+                known.map_err(|it| Box::new(Error::from(it)) as BoxDBusError)?;
+                Ok(Object::Domain(uuid))
             }
         }
     }
