@@ -30,6 +30,8 @@ pub struct Definition<T> {
     pub document: T,
     /// Whether it starts with the host.
     pub autostart: bool,
+    /// Whether it starts with the host the next time, and only then.
+    pub autostart_once: bool,
     /// When the file was last written.
     pub written: SystemTime,
 }
@@ -91,6 +93,7 @@ impl Definitions {
     /// # Errors
     /// When one of them is still there.
     pub fn delete(&self, name: &str) -> Result<()> {
+        self.set_autostart_once(name, false)?;
         // The link first: one that leads nowhere is worse than a definition without it.
         self.set_autostart(name, false)?;
         atomic::remove(&self.path(name), Durability::Host)
@@ -103,7 +106,11 @@ impl Definitions {
     /// When the new file cannot be written (the old one is untouched) or the old one not removed.
     pub fn rename(&self, old: &str, new: &str, xml: &str) -> Result<()> {
         let autostart = self.is_autostart(old);
+        let once = self.is_linked(&self.once(old), old);
         self.save(new, xml)?;
+        if once {
+            self.set_autostart_once(new, true)?;
+        }
         if autostart {
             self.set_autostart(new, true)?;
         }
@@ -112,7 +119,16 @@ impl Definitions {
 
     /// Whether an autostart link leads to the definition of `name`.
     pub fn is_autostart(&self, name: &str) -> bool {
-        fs::read_link(self.link(name)).is_ok_and(|target| target == self.path(name))
+        self.is_linked(&self.link(name), name)
+    }
+
+    fn is_linked(&self, link: &Path, name: &str) -> bool {
+        fs::read_link(link).is_ok_and(|target| target == self.path(name))
+    }
+
+    /// libvirt's name of the link of a domain that starts with the host once.
+    fn once(&self, name: &str) -> PathBuf {
+        self.autostart.join(format!("{name}.xml.once"))
     }
 
     /// Makes or removes the autostart link.
@@ -120,18 +136,29 @@ impl Definitions {
     /// # Errors
     /// When it cannot be made or removed.
     pub fn set_autostart(&self, name: &str, autostart: bool) -> Result<()> {
-        let link = self.link(name);
+        self.set_link(&self.link(name), name, autostart)
+    }
+
+    /// As [`Definitions::set_autostart`] for a single start.
+    ///
+    /// # Errors
+    /// When the link cannot be made or removed.
+    pub fn set_autostart_once(&self, name: &str, autostart: bool) -> Result<()> {
+        self.set_link(&self.once(name), name, autostart)
+    }
+
+    fn set_link(&self, link: &Path, name: &str, autostart: bool) -> Result<()> {
         if !autostart {
-            return atomic::remove(&link, Durability::Host);
+            return atomic::remove(link, Durability::Host);
         }
-        if self.is_autostart(name) {
+        if self.is_linked(link, name) {
             return Ok(());
         }
         fs::create_dir_all(&self.autostart).map_err(Error::at("create", &self.autostart))?;
         // A link to somewhere else, from an older layout, gives way.
-        atomic::remove(&link, Durability::Process)?;
-        symlink(self.path(name), &link).map_err(Error::at("link", &link))?;
-        sync_parent(&link, Durability::Host).map_err(Error::at("link", &link))
+        atomic::remove(link, Durability::Process)?;
+        symlink(self.path(name), link).map_err(Error::at("link", link))?;
+        sync_parent(link, Durability::Host).map_err(Error::at("link", link))
     }
 
     /// Reads every definition, on as many threads as there are processors. `parse` gets the text and says what is wrong
@@ -151,7 +178,7 @@ impl Definitions {
         let work = || {
             let mut found = Vec::new();
             while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                found.push(self.read(name, linked.contains(name), &parse));
+                found.push(self.read(name, &linked, &parse));
             }
             found
         };
@@ -176,7 +203,7 @@ impl Definitions {
     fn read<T, E: fmt::Display>(
         &self,
         name: &str,
-        autostart: bool,
+        linked: &Linked,
         parse: &impl Fn(&str) -> std::result::Result<(String, T), E>,
     ) -> std::result::Result<Definition<T>, Broken> {
         let path = self.path(name);
@@ -190,7 +217,8 @@ impl Definitions {
         if said != name {
             return Err(broken(format!("it defines '{said}', which its file name does not say")));
         }
-        Ok(Definition { name: said, document, autostart, written })
+        let (autostart, autostart_once) = (linked.always.contains(name), linked.once.contains(name));
+        Ok(Definition { name: said, document, autostart, autostart_once, written })
     }
 
     fn names(&self) -> Result<Vec<String>> {
@@ -210,10 +238,24 @@ impl Definitions {
         Ok(names)
     }
 
-    fn linked(&self) -> BTreeSet<String> {
-        let entries = fs::read_dir(&self.autostart).into_iter().flatten().flatten();
-        entries.filter_map(|entry| name_of(&entry.path())).filter(|name| self.is_autostart(name)).collect()
+    fn linked(&self) -> Linked {
+        let mut linked = Linked::default();
+        for path in fs::read_dir(&self.autostart).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let (names, plain) = match path.extension() {
+                Some(once) if once == "once" => (&mut linked.once, path.with_extension("")),
+                _ => (&mut linked.always, path.clone()),
+            };
+            names.extend(name_of(&plain).filter(|name| self.is_linked(&path, name)));
+        }
+        linked
     }
+}
+
+/// The names that have links.
+#[derive(Debug, Default)]
+struct Linked {
+    always: BTreeSet<String>,
+    once: BTreeSet<String>,
 }
 
 /// `NAME` of `.../NAME.xml`; `None` for other files and names that are no text. A name may begin with a dot.
@@ -246,12 +288,14 @@ mod tests {
         }
         store.set_autostart("vm07", true).expect("linked");
         store.set_autostart("vm07", true).expect("linked already");
+        store.set_autostart_once("vm08", true).expect("linked");
         fs::write(store.path("junk"), "not xml").expect("written");
         fs::write(store.path("other"), "<name>vm01</name>").expect("written");
         fs::write(store.path("vm03").with_extension("xml.new"), "half").expect("written");
         let loaded = store.load(parse).expect("loads");
         assert_eq!(loaded.definitions.len(), 100);
         assert!(loaded.definitions.iter().all(|it| it.autostart == (it.name == "vm07")));
+        assert!(loaded.definitions.iter().all(|it| it.autostart_once == (it.name == "vm08")));
         assert!(loaded.definitions.is_sorted_by_key(|it| it.name.clone()));
         let mut broken: Vec<_> = loaded.broken.iter().map(|it| it.path.clone()).collect();
         broken.sort();
