@@ -35,14 +35,20 @@ pub trait Policy: Send + Sync + 'static {
     }
 }
 
-/// Admits root and the daemon's own user. On the admin socket only the daemon's own user, as the reference does.
+/// Admits everybody to a read-only socket, as libvirt's polkit action `org.libvirt.unix.monitor` does; to the others root
+/// and the daemon's own user. On the admin socket only the daemon's own user, as the reference does.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OwnUser;
 
 impl Policy for OwnUser {
     fn admission(&self, client: &Client) -> Admission {
         let (uid, own) = (client.peer().uid, fd::own_uid());
-        if uid == own || uid == 0 && client.socket() != SocketKind::Admin {
+        let is_admitted = match client.socket() {
+            SocketKind::ReadOnly => true,
+            SocketKind::ReadWrite => uid == own || uid == 0,
+            SocketKind::Admin => uid == own,
+        };
+        if is_admitted {
             return Admission::Admitted;
         }
         Admission::Refused(format!("user {uid} may not use this socket"))
