@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 use virtbus_api::HypervisorDriver;
 use virtbus_daemon::activation::{self, BoundFiles, Listener, Role};
+use virtbus_daemon::bus::{self, Bus};
 use virtbus_daemon::drain::{DEADLINE, Life, drain};
 use virtbus_daemon::signals::Signals;
 use virtbus_daemon::{Paths, Program, Started, Tasks, notify, start};
-use virtbus_dbus_front::{Bus, Front as BusFront};
+use virtbus_dbus_front::{Bus as FrontBus, Front as BusFront};
 use virtbus_rpc::auth::OwnUser;
 use virtbus_rpc::peer::SocketKind;
 use virtbus_rpc::relay::{Backends, Daemon, Owner};
@@ -88,8 +89,9 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
             server.drain(CLIENTS_DEADLINE).await;
         }));
     }
-    let bus = if started.paths.is_session() { Bus::Session } else { Bus::System };
-    drop(virtbus_daemon::tasks::spawn("D-Bus", serve_bus(bus, driver)));
+    if let Some(bus) = bus::of(&started.paths) {
+        drop(virtbus_daemon::tasks::spawn("D-Bus", serve_bus(bus, driver)));
+    }
     notify::ready();
     let begin = engine.clone();
     drop(virtbus_daemon::tasks::spawn("first steps", async move {
@@ -108,6 +110,10 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
 /// meanwhile.
 async fn serve_bus(bus: Bus, driver: Arc<dyn HypervisorDriver>) {
     let own_uid = nix::unistd::geteuid().as_raw();
+    let bus = match bus {
+        Bus::System => FrontBus::System,
+        Bus::Session => FrontBus::Session,
+    };
     let mut said = false;
     loop {
         match BusFront::connect(bus.clone(), BUS_NAME, own_uid, Arc::clone(&driver)).await {
