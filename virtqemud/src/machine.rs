@@ -112,6 +112,7 @@ pub fn complete(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
 pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&Installed>) -> Result<()> {
     defaults::basics(domain, caps);
     firmware::settle(domain, installed)?;
+    check::boot_order(domain)?;
     disk::order(&mut domain.devices.disks);
     implicit::board(domain, caps)?;
     defaults::cpu(domain, caps)?;

@@ -50,9 +50,6 @@ impl QemuDevice for Graphics {
                 Ok(vec![Part::Option("-display", text)])
             }
             Graphics::Dbus(it) => Ok(vec![Part::Option("-display", dbus(it)?)]),
-            Graphics::Spice(_) if !cx.caps.has_schema("command:query-spice") => {
-                Err(Error::unsupported_config("spice graphics are not supported with this QEMU"))
-            }
             Graphics::Spice(_) => Err(Error::unsupported_config("graphics type 'spice' is not supported yet")),
             Graphics::Rdp(_) => Err(Error::unsupported_config("graphics type 'rdp' is not supported yet")),
             Graphics::Desktop { .. } => Err(Error::unsupported_config("graphics type 'desktop' is not supported by QEMU")),

@@ -5,13 +5,14 @@ use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::disk::DiskModel;
-use virtbus_schema::domain::device::filesystem::{AccessMode, FilesystemKind};
+use virtbus_schema::domain::device::filesystem::{AccessMode, Filesystem, FilesystemKind};
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::hostdev::{HostdevKind, HostdevMode};
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac};
 use virtbus_schema::domain::device::memory::MemoryModel;
 use virtbus_schema::domain::device::rng::{Rng, RngBackend};
+use virtbus_schema::domain::device::small::PanicModel;
 use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::tpm::{TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
@@ -94,7 +95,11 @@ fn later(domain: &mut Domain) {
             it.managed.get_or_insert(YesNo::No);
         }
     }
-    for it in devices.filesystems.iter_mut().filter(|it| it.kind == FilesystemKind::Mount) {
+    for it in &mut devices.panics {
+        it.model.get_or_insert(PanicModel::Isa);
+    }
+    let with_path = |it: &Filesystem| it.source.as_ref().is_none_or(|it| it.socket.is_none());
+    for it in devices.filesystems.iter_mut().filter(|it| it.kind == FilesystemKind::Mount && with_path(it)) {
         it.accessmode.get_or_insert(AccessMode::Passthrough);
     }
     for it in &mut devices.vsocks {

@@ -297,8 +297,8 @@ fn ich9(domain: &mut Domain, buses: &mut Buses) -> Result<()> {
             _ => {}
         }
     }
-    buses.reserve(Place::root(0x1f, 0), PCI, false)?;
-    buses.reserve(Place::root(0x1f, 3), PCI, false)?;
+    buses.reserve(Place::root(0x1f, 0), PCI, true)?;
+    buses.reserve(Place::root(0x1f, 3), PCI, true)?;
     for it in domain.devices.sounds.iter_mut().filter(|it| it.model == SoundModel::Ich9 && wanted(&it.info.address)) {
         let place = Place::root(0x1b, 0);
         if !buses.in_use(place) {

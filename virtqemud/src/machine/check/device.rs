@@ -1,0 +1,259 @@
+//! All devices but drives.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::audio::AudioKind;
+use virtbus_schema::domain::device::chardev::{Channel, Chardev, Serial, SerialModel, SerialTargetKind};
+use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
+use virtbus_schema::domain::device::filesystem::FilesystemKind;
+use virtbus_schema::domain::device::graphics::Graphics;
+use virtbus_schema::domain::device::input::{Input, InputBus, InputKind, InputModel};
+use virtbus_schema::domain::device::small::{IommuModel, Panic, PanicModel};
+use virtbus_schema::domain::device::video::{Video, VideoKind};
+use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogModel};
+use virtbus_schema::domain::device::{Address, Devices};
+use virtbus_schema::domain::Domain;
+use virtbus_schema::xml::YesNo;
+
+use super::super::Board;
+use super::unsupported;
+use crate::process::capabilities::QemuCaps;
+
+pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()> {
+    let devices = &domain.devices;
+    only_one(devices)?;
+    for device in devices.placed() {
+        if matches!(device.address(), Some(Address::Ccw(_))) {
+            let machine = domain.os.kind.machine.as_deref().unwrap_or_default();
+            return unsupported(format!("CCW addresses are not supported by machine type '{machine}'"));
+        }
+    }
+    for it in &devices.controllers {
+        controller(it, board)?;
+    }
+    for it in &devices.serials {
+        serial(it)?;
+    }
+    let spice = devices.graphics.iter().any(|it| matches!(it, Graphics::Spice(_)));
+    for it in &devices.channels {
+        channel(it, spice)?;
+    }
+    for it in &devices.inputs {
+        input(it)?;
+    }
+    for it in &devices.graphics {
+        graphics(it, devices, caps)?;
+    }
+    for it in &devices.videos {
+        video(it, domain, caps)?;
+    }
+    sound(devices, spice)?;
+    for it in &devices.watchdogs {
+        watchdog(it, board)?;
+    }
+    for it in &devices.panics {
+        panic(it)?;
+    }
+    for it in &devices.iommus {
+        match it.model {
+            IommuModel::Intel if board != Board::Q35 => {
+                return unsupported("IOMMU device: 'intel' is only supported with Q35 machines");
+            }
+            IommuModel::Virtio if board != Board::Q35 => {
+                return unsupported("IOMMU device: 'virtio' is only supported with Q35 and ARM Virt machines");
+            }
+            IommuModel::Smmuv3 => {
+                return unsupported("IOMMU device: 'smmuv3' is only supported with ARM Virt machines");
+            }
+            IommuModel::Amd => return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'.")),
+            _ => {}
+        }
+    }
+    if devices.filesystems.iter().any(|it| it.kind != FilesystemKind::Mount) {
+        return unsupported("only supports mount filesystem type");
+    }
+    if devices.nvram.is_some() {
+        return unsupported("nvram device is only supported for PPC64");
+    }
+    Ok(())
+}
+
+fn only_one(devices: &Devices) -> Result<()> {
+    if devices.memballoons.len() > 1 {
+        return Err(Error::internal("only a single memory balloon device is supported"));
+    }
+    if devices.vsocks.len() > 1 {
+        return Err(Error::xml("only a single vsock device is supported"));
+    }
+    if devices.vsocks.iter().filter_map(|it| it.cid).any(|it| it.address.is_some_and(|cid| cid < 3)) {
+        return unsupported("guest CIDs must be >= 3");
+    }
+    if devices.iommus.len() > 1 {
+        return Err(Error::xml("only a single IOMMU device is supported"));
+    }
+    if devices.tpms.len() > 1 {
+        return unsupported("only a single TPM non-proxy device is supported");
+    }
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = devices.panics.iter().find(|it| !seen.insert(it.model)) {
+        let model = twice.model.map_or("isa", PanicModel::as_str);
+        return Err(Error::xml(format!("Multiple panic devices with model '{model}'")));
+    }
+    Ok(())
+}
+
+fn controller(it: &Controller, board: Board) -> Result<()> {
+    let index = it.index.unwrap_or(0);
+    match (it.kind, it.model.as_deref()) {
+        (ControllerKind::Ide, _) if board != Board::I440fx && board != Board::IsaPc => {
+            unsupported("IDE controllers are unsupported for this QEMU binary or machine type")
+        }
+        (ControllerKind::Ide, _) if index > 0 => {
+            unsupported("Only a single IDE controller is supported for this machine type")
+        }
+        (ControllerKind::Usb, Some("qusb1" | "qusb2")) => {
+            unsupported("USB controller model type 'qusb1' or 'qusb2' is not supported in qemu")
+        }
+        (ControllerKind::Scsi, Some(model @ ("buslogic" | "ncr53c90"))) => {
+            unsupported(format!("Unsupported controller model: {model}"))
+        }
+        (ControllerKind::Pci, _) => match &it.info.address {
+            Some(Address::Pci(place)) if place.bus >= index && index > 0 => unsupported(format!(
+                "PCI controller at index {index} (0x{index:02x}) has bus='0x{:02x}', but index must be larger than bus",
+                place.bus
+            )),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn serial(it: &Serial) -> Result<()> {
+    let Some(target) = &it.target else { return Ok(()) };
+    let needed = match target.model {
+        Some(SerialModel::IsaSerial) => SerialTargetKind::IsaSerial,
+        Some(SerialModel::UsbSerial) => SerialTargetKind::UsbSerial,
+        Some(SerialModel::PciSerial) => SerialTargetKind::PciSerial,
+        Some(SerialModel::IsaDebugcon) => SerialTargetKind::IsaDebug,
+        _ => return Ok(()),
+    };
+    if target.kind.is_some_and(|kind| kind != needed) {
+        let model = target.model.map_or("", SerialModel::as_str);
+        return unsupported(format!("Target model '{model}' requires target type '{needed}'"));
+    }
+    Ok(())
+}
+
+fn channel(it: &Channel, spice: bool) -> Result<()> {
+    let kind = match it.chardev {
+        Chardev::Spicevmc { .. } => "spicevmc",
+        Chardev::Spiceport { .. } => "spiceport",
+        _ => return Ok(()),
+    };
+    if spice { Ok(()) } else { unsupported(format!("chardev '{kind}' not supported without spice graphics")) }
+}
+
+fn input(it: &Input) -> Result<()> {
+    match (it.bus, it.kind) {
+        (Some(InputBus::Ps2), InputKind::Tablet | InputKind::Passthrough) => {
+            Err(Error::internal(format!("ps2 bus does not support {} input device", it.kind)))
+        }
+        (Some(InputBus::Virtio), kind)
+            if kind != InputKind::Passthrough && it.model.is_some_and(|it| it != InputModel::Virtio) =>
+        {
+            unsupported(format!("virtio (non-)transitional models are not supported for input type={kind}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn graphics(it: &Graphics, devices: &Devices, caps: &QemuCaps) -> Result<()> {
+    match it {
+        Graphics::Spice(_) if !caps.options.contains_key("spice") => {
+            unsupported("spice graphics are not supported with this QEMU")
+        }
+        Graphics::Rdp(_) => unsupported("graphics type 'rdp' is not supported with this QEMU"),
+        Graphics::Desktop { .. } => unsupported("unsupported graphics type 'desktop'"),
+        Graphics::Vnc(vnc) => {
+            if let Some(password) = vnc.passwd.as_ref().filter(|it| it.len() > 8) {
+                return unsupported(format!("VNC password is {} characters long, only 8 permitted", password.len()));
+            }
+            has_audio(vnc.audio, devices)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_audio(wanted: Option<u32>, devices: &Devices) -> Result<()> {
+    match wanted.filter(|id| !devices.audios.iter().any(|it| it.id == *id)) {
+        Some(id) => Err(Error::xml(format!("no audio device with ID {id}"))),
+        None => Ok(()),
+    }
+}
+
+fn sound(devices: &Devices, spice: bool) -> Result<()> {
+    for it in &devices.sounds {
+        has_audio(it.audio, devices)?;
+    }
+    if !spice && devices.audios.iter().any(|it| it.kind == AudioKind::Spice) {
+        return unsupported("Spice audio is not supported without spice graphics");
+    }
+    Ok(())
+}
+
+fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
+    let Some(model) = &it.model else { return Ok(()) };
+    let kind = model.kind;
+    let device = match kind {
+        VideoKind::None | VideoKind::Default => return Ok(()),
+        VideoKind::Vga => "VGA",
+        VideoKind::Cirrus => "cirrus-vga",
+        VideoKind::Vmvga => "vmware-svga",
+        VideoKind::Qxl => "qxl",
+        VideoKind::Virtio => "virtio-gpu-pci",
+        VideoKind::Bochs => "bochs-display",
+        VideoKind::Ramfb => "ramfb",
+        VideoKind::Xen | VideoKind::Vbox | VideoKind::Parallels | VideoKind::Gop => "",
+    };
+    if kind != VideoKind::Qxl && (model.ram.is_some() || model.vgamem.is_some() || model.vram64.is_some()) {
+        let name = if model.ram.is_some() { "ram" } else if model.vram64.is_some() { "vram64" } else { "vgamem" };
+        return unsupported(format!("{name} attribute only supported for video type qxl"));
+    }
+    if !caps.has(device) {
+        return unsupported(format!("domain configuration does not support video model '{kind}'"));
+    }
+    let wants_3d = model.acceleration.as_ref().is_some_and(|it| it.accel3d == Some(YesNo::Yes));
+    if wants_3d && !(kind == VideoKind::Virtio && caps.has("virtio-gpu-gl-pci")) {
+        return unsupported("3d acceleration is not supported by this QEMU binary");
+    }
+    if model.resolution.is_some_and(|it| it.x == 0 || it.y == 0) {
+        return unsupported("video resolution values must be greater than 0");
+    }
+    if model.primary != Some(YesNo::Yes) && matches!(kind, VideoKind::Vga | VideoKind::Cirrus | VideoKind::Vmvga) {
+        return unsupported(format!("video type '{kind}' is only valid as primary video device"));
+    }
+    let blob = model.blob.is_some_and(|it| it.is_on());
+    let memfd = domain.memory_backing.as_ref().and_then(|it| it.source) == Some(virtbus_schema::domain::memory::MemorySource::Memfd);
+    if blob && !memfd {
+        return unsupported("'blob' support for virtio-gpu devices requires a memfd memory backend");
+    }
+    Ok(())
+}
+
+fn watchdog(it: &Watchdog, board: Board) -> Result<()> {
+    match it.model {
+        WatchdogModel::Itco if board != Board::Q35 => unsupported("itco model of watchdog is only part of q35 machine"),
+        WatchdogModel::Ib700 if board == Board::Q35 => {
+            unsupported("ib700 model of watchdog cannot be used with this machine type")
+        }
+        WatchdogModel::Diag288 => unsupported("diag288 model of watchdog is allowed for s390 and s390x only"),
+        _ => Ok(()),
+    }
+}
+
+fn panic(it: &Panic) -> Result<()> {
+    match it.model {
+        Some(PanicModel::Pseries) => unsupported("only pSeries guests support panic device of model 'pseries'"),
+        Some(PanicModel::S390) => unsupported("only S390 guests support panic device of model 's390'"),
+        _ => Ok(()),
+    }
+}

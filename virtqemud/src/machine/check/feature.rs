@@ -1,0 +1,37 @@
+//! `<features>` that a PC does not have.
+
+use virtbus_api::Result;
+use virtbus_schema::domain::{Domain, Features};
+
+use super::super::Board;
+use super::unsupported;
+
+pub(super) fn check(domain: &Domain, board: Board) -> Result<()> {
+    let Some(features) = &domain.features else { return Ok(()) };
+    let Features { smm, hpt, htm, gic, nested_hv, ccf_assist, cfpc, sbbc, ibs, ras, aia, .. } = features;
+    let elsewhere = [
+        ("hpt", hpt.is_some()),
+        ("htm", htm.is_some()),
+        ("gic", gic.is_some()),
+        ("nested-hv", nested_hv.is_some()),
+        ("ccf-assist", ccf_assist.is_some()),
+        ("cfpc", cfpc.is_some()),
+        ("sbbc", sbbc.is_some()),
+        ("ibs", ibs.is_some()),
+        ("ras", ras.is_some()),
+    ];
+    if let Some((name, _)) = elsewhere.iter().find(|(_, asked)| *asked) {
+        return unsupported(format!(
+            "The '{name}' feature is not supported for architecture '{}' or machine type '{}'",
+            domain.os.kind.arch.as_deref().unwrap_or_default(),
+            domain.os.kind.machine.as_deref().unwrap_or_default()
+        ));
+    }
+    if aia.is_some() {
+        return unsupported("aia feature is only supported with RISC-V Virt machines");
+    }
+    if smm.as_ref().is_some_and(|it| it.tseg.is_some()) && board != Board::Q35 {
+        return unsupported("SMM TSEG is only supported with q35 machine type");
+    }
+    Ok(())
+}
