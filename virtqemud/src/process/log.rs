@@ -104,6 +104,11 @@ pub(crate) fn lines(command: &[String]) -> String {
     out
 }
 
+/// A command as a shell would take it, on one line.
+pub(crate) fn line(command: &[String]) -> String {
+    command.iter().map(|it| quote(it)).collect::<Vec<_>>().join(" ")
+}
+
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/+%@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

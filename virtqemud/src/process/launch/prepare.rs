@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use virtbus_api::{Error, Result};
+use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags};
 use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
 
@@ -74,7 +74,8 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
     files::follow_images(&mut document, shared.config.settings.user.as_ref())?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     make_places(shared, &places, &mut claims)?;
-    make_nvram(shared, &document)?;
+    settle_saved_state(shared, &document, order.flags)?;
+    make_nvram(shared, &document, order.flags.contains(StartFlags::RESET_NVRAM))?;
     let (monitor, socket) = listen(&places.monitor, shared)?;
     let mut log = DomainLog::open(&shared.config.layout.log, &document.name)
         .map_err(|error| Error::system("cannot open the log of the domain", &error))?;
@@ -120,7 +121,7 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     let env = command.env.iter().map(|(name, value)| format!("{name}={value}"));
     let words = std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned());
     let words: Vec<String> = env.chain(words).collect();
-    Ok(super::super::log::lines(&words))
+    Ok(super::super::log::line(&words))
 }
 
 fn command(
@@ -205,9 +206,23 @@ fn make_places(shared: &Shared, places: &Places, claims: &mut Claims) -> Result<
     security::own(&key, user).map_err(cannot)
 }
 
+/// A saved state waits to be restored, which is not done yet. Booting instead would leave the guest's disks in the middle
+/// of something, so that has to be asked for.
+fn settle_saved_state(shared: &Shared, document: &Domain, flags: StartFlags) -> Result<()> {
+    let saved = shared.config.layout.save.join(format!("{}.save", document.name));
+    if !saved.exists() {
+        return Ok(());
+    }
+    if !flags.contains(StartFlags::FORCE_BOOT) {
+        let text = format!("restoring '{}' is not supported yet; --force-boot discards it", saved.display());
+        return Err(Error::new(ErrorCode::OperationUnsupported, text));
+    }
+    std::fs::remove_file(&saved).map_err(|error| Error::system(format!("cannot remove '{}'", saved.display()), &error))
+}
+
 /// Makes a UEFI guest's variable store from its template, if it has none yet.
-fn make_nvram(shared: &Shared, document: &Domain) -> Result<()> {
-    let Some(path) = nvram_file(document).filter(|it| !it.exists()) else { return Ok(()) };
+fn make_nvram(shared: &Shared, document: &Domain, anew: bool) -> Result<()> {
+    let Some(path) = nvram_file(document).filter(|it| anew || !it.exists()) else { return Ok(()) };
     let template = document.os.nvram.as_ref().and_then(|it| it.template.clone());
     let Some(template) = template else { return Ok(()) };
     let cannot =
