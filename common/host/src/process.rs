@@ -111,8 +111,14 @@ impl Process {
     /// Whether it still runs. A zombie does not: a pidfd is readable as soon as its process ends, reaped or not.
     pub fn is_alive(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-        matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+        loop {
+            let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::ZERO) {
+                // A signal that arrives cuts short even a call that does not wait.
+                Err(nix::Error::EINTR) => {}
+                result => return matches!(result, Ok(0)),
+            }
+        }
     }
 
     /// Sends `signal`.
@@ -219,9 +225,11 @@ impl Child {
     /// When the child was reaped behind our back.
     pub fn try_exited(&mut self) -> io::Result<Option<Exit>> {
         if self.exit.is_none() {
+            // In one step: once reaped, the pid may be that of the next child started, which must not be disowned.
+            let mut owned = OWN_CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
             self.exit = reap(Id::PIDFd(self.process.pidfd.as_fd()))?;
             if self.exit.is_some() {
-                disown(self.process.pid);
+                owned.remove(&self.process.pid);
             }
         }
         Ok(self.exit)
@@ -229,16 +237,19 @@ impl Child {
 
     /// Waits, blocking this thread, for the process to end. For start-up failures, where the end is near.
     fn wait_blocking(&mut self) {
-        let waited = waitid(Id::PIDFd(self.process.pidfd.as_fd()), WaitPidFlag::WEXITED);
-        self.exit = waited.ok().and_then(exit_of);
-        disown(self.process.pid);
+        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        while waitid(Id::PIDFd(self.process.pidfd.as_fd()), ended) == Err(nix::Error::EINTR) {}
+        // Reaped behind our back is ended as well.
+        let _ = self.try_exited();
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         if self.exit.is_none() && !matches!(self.try_exited(), Ok(Some(_))) {
-            disown(self.process.pid);
+            OWN_CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.process.pid);
+            // If it ended just before that, the collector of orphans has passed it over and no further signal comes.
+            let _ = reap(Id::PIDFd(self.process.pidfd.as_fd()));
         }
     }
 }
@@ -277,10 +288,6 @@ fn children_of_this_process() -> Vec<i32> {
         children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
     }
     children
-}
-
-fn disown(pid: i32) {
-    OWN_CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
 }
 
 fn reap(id: Id<'_>) -> io::Result<Option<Exit>> {

@@ -87,7 +87,7 @@ impl Spawn {
         }
         let work = async {
             // The program's file may lie on a slow disk: keep the worker out of it.
-            let started = tokio::task::spawn_blocking(move || spawn.spawn().map(KilledOnDrop));
+            let started = tokio::task::spawn_blocking(move || spawn.spawn().map(|child| KilledOnDrop(Some(child))));
             let mut child = started.await.map_err(|error| failed(io::Error::other(error)))??;
             let feed = async {
                 if let Some(mut stdin) = stdin {
@@ -99,7 +99,10 @@ impl Spawn {
                 Ok(())
             };
             let ((), stdout, stderr) = tokio::try_join!(feed, read_all(stdout), read_all(stderr)).map_err(failed)?;
-            let exit = child.0.exited().await.map_err(failed)?;
+            let exit = match &mut child.0 {
+                Some(child) => child.exited().await.map_err(failed)?,
+                None => return Err(failed(io::ErrorKind::NotFound.into())),
+            };
             Ok(Output { exit, stdout, stderr })
         };
         match tokio::time::timeout(deadline, work).await {
@@ -109,22 +112,17 @@ impl Spawn {
     }
 }
 
-struct KilledOnDrop(Child);
+/// Kills the process when dropped, and has it reaped.
+struct KilledOnDrop(Option<Child>);
 
 impl Drop for KilledOnDrop {
     fn drop(&mut self) {
-        if matches!(self.0.try_exited(), Ok(Some(_))) || self.0.signal(Signal::SIGKILL).is_err() {
+        let Some(mut child) = self.0.take() else { return };
+        if matches!(child.try_exited(), Ok(Some(_))) || child.signal(Signal::SIGKILL).is_err() {
             return;
         }
-        if tokio::runtime::Handle::try_current().is_ok()
-            && let Ok(process) = super::Process::open_pid(self.0.pid())
-        {
-            let pid = self.0.pid();
-            crate::task::spawn("reap a killed tool", async move {
-                if process.ended().await.is_ok() {
-                    let _ = super::reap(super::Id::Pid(nix::unistd::Pid::from_raw(pid)));
-                }
-            });
+        if tokio::runtime::Handle::try_current().is_ok() {
+            crate::task::spawn("reap a killed tool", async move { child.exited().await });
         }
     }
 }

@@ -177,3 +177,28 @@ fn starting_costs_the_same_for_a_large_process() {
     println!("start and end of /bin/true beside {} MiB: {each:?}", ballast.len() >> 20);
     assert!(each < Duration::from_millis(500));
 }
+
+/// A daemon with many descriptors open starts a guest that may have few.
+#[tokio::test]
+async fn limits_do_not_count_the_descriptors_of_this_process() {
+    let null: Vec<_> = (0..80).map(|_| std::fs::File::open("/dev/null").expect("opened")).collect();
+    let limit = Rlimit { resource: nix::sys::resource::Resource::RLIMIT_NOFILE, soft: 40, hard: 40 };
+    let out = Spawn::new("sh").args(["-c", "ulimit -n"]).rlimits([limit]).output(SOON).await.expect("runs");
+    assert_eq!((out.exit, out.stdout.as_slice()), (Exit::Code(0), b"40\n".as_slice()));
+    drop(null);
+}
+
+#[tokio::test]
+async fn a_late_tool_is_killed_and_reaped() {
+    let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe");
+    let spawn = Spawn::new("sh").args(["-c", "echo $$ >&9; exec sleep 1000"]).fd(write, 9);
+    spawn.output(Duration::from_millis(300)).await.expect_err("late");
+    let mut pid = String::new();
+    std::fs::File::from(read).read_to_string(&mut pid).expect("readable");
+    let pid: i32 = pid.trim().parse().expect("a pid");
+    let begun = Instant::now();
+    while Stat::read(pid).is_ok() {
+        assert!(begun.elapsed() < SOON, "{pid} was not reaped");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

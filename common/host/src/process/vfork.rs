@@ -57,10 +57,10 @@ pub(super) struct Plan {
 const STEPS: [&str; 11] = [
     "cannot reset signals",
     "cannot start a session",
-    "cannot set limits",
     "cannot duplicate descriptors",
     "cannot close descriptors",
     "cannot place descriptors",
+    "cannot set limits",
     "cannot set its groups",
     "cannot change to its group",
     "cannot change to its user",
@@ -157,19 +157,21 @@ unsafe fn prepare_and_exec(shared: &Shared<'_>) {
         if plan.setsid && libc::setsid() < 0 {
             return;
         }
-        at(2);
+        if let Some(mask) = plan.umask {
+            libc::umask(mask);
+        }
+        if !place_descriptors(shared) {
+            return;
+        }
+        // After the descriptors: a limit on their number would count those of this process, which are still open. And as
+        // long as there are privileges to raise limits with.
+        at(5);
         for (resource, soft, hard) in &plan.rlimits {
             let limit = libc::rlimit64 { rlim_cur: *soft, rlim_max: *hard };
             let nowhere = ptr::null_mut::<libc::rlimit64>();
             if libc::syscall(libc::SYS_prlimit64, 0, *resource, &raw const limit, nowhere) < 0 {
                 return;
             }
-        }
-        if let Some(mask) = plan.umask {
-            libc::umask(mask);
-        }
-        if !place_descriptors(shared) {
-            return;
         }
         if let Some((uid, gid, groups)) = &plan.identity {
             at(6);
@@ -208,7 +210,7 @@ unsafe fn place_descriptors(shared: &Shared<'_>) -> bool {
     let above = fds.iter().fold(2, |highest, (_, target)| highest.max(*target)).saturating_add(1);
     // SAFETY: descriptor calls on the child's own table.
     unsafe {
-        shared.step.store(3, Ordering::Release);
+        shared.step.store(2, Ordering::Release);
         for ((source, _), held) in fds.iter().zip(shared.held) {
             let number = libc::fcntl(*source, libc::F_DUPFD_CLOEXEC, above);
             if number < 0 {
@@ -216,12 +218,12 @@ unsafe fn place_descriptors(shared: &Shared<'_>) -> bool {
             }
             held.store(number, Ordering::Relaxed);
         }
-        shared.step.store(4, Ordering::Release);
+        shared.step.store(3, Ordering::Release);
         let flags = libc::CLOSE_RANGE_CLOEXEC as c_int;
         if libc::syscall(libc::SYS_close_range, 0, u32::MAX, flags) < 0 {
             return false;
         }
-        shared.step.store(5, Ordering::Release);
+        shared.step.store(4, Ordering::Release);
         for ((_, target), held) in fds.iter().zip(shared.held) {
             // The copy made by dup2 is not close-on-exec.
             if libc::dup2(held.load(Ordering::Relaxed), *target) < 0 {
