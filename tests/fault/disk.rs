@@ -10,6 +10,7 @@ struct Small(PathBuf);
 
 impl Small {
     fn over(dir: &Path) -> Self {
+        fs::create_dir_all(dir).unwrap();
         let status = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "small"])
             .arg(dir)

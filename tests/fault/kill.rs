@@ -15,11 +15,13 @@ use super::{client, code, empty_domain};
 
 const CYCLES: u64 = 200;
 const NAME: &str = "cycle";
-/// `VIR_DOMAIN_START_PAUSED`, `VIR_DOMAIN_PAUSED`, `VIR_DOMAIN_SHUTOFF`, `VIR_ERR_NO_DOMAIN`.
+/// `VIR_DOMAIN_START_PAUSED`, `VIR_DOMAIN_PAUSED`, `VIR_DOMAIN_SHUTOFF`, and two of `virErrorNumber`.
 const PAUSED: u32 = 1;
 const STATE_PAUSED: i32 = 3;
+const STATE_SHUTDOWN: i32 = 4;
 const STATE_SHUTOFF: i32 = 5;
 const NO_DOMAIN: i32 = 42;
+const OPERATION_INVALID: i32 = 55;
 
 /// What a client can see of the domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +109,14 @@ fn seen(connection: &mut Client) -> Seen {
     match lookup(connection) {
         Err(why) if code(&why) == Some(NO_DOMAIN) => Seen::Nothing,
         Err(why) => panic!("{why:#}"),
-        Ok(dom) => match connection.call(&DomainGetState { dom, flags: 0 }).unwrap().state {
-            STATE_PAUSED => Seen::Running,
-            STATE_SHUTOFF => Seen::Defined,
-            other => panic!("state {other}"),
+        Ok(dom) => loop {
+            match connection.call(&DomainGetState { dom: dom.clone(), flags: 0 }).unwrap().state {
+                STATE_PAUSED => return Seen::Running,
+                STATE_SHUTOFF => return Seen::Defined,
+                // Its QEMU is about to end, or has: a moment later it is known.
+                STATE_SHUTDOWN => std::thread::sleep(Duration::from_millis(10)),
+                other => panic!("state {other}"),
+            }
         },
     }
 }
@@ -121,7 +127,11 @@ fn clean_up(connection: &mut Client, seen: Seen) {
     }
     let dom = lookup(connection).unwrap();
     if seen == Seen::Running {
-        connection.call(&DomainDestroy { dom: dom.clone() }).unwrap();
+        // Its QEMU may have been ended by the call that was broken off, and be found gone only now.
+        match connection.call(&DomainDestroy { dom: dom.clone() }) {
+            Err(why) if code(&why) != Some(OPERATION_INVALID) => panic!("{why:#}"),
+            _ => {}
+        }
     }
     connection.call(&DomainUndefine { dom }).unwrap();
 }

@@ -32,6 +32,5 @@ fn a_guest_outlives_its_daemon() {
     world.stack.service("virtqemud").unwrap().kill().unwrap();
     xtask::processes::end(world.stack.root(), &["qemu-"]).unwrap();
     world.stack.start_daemon("virtqemud").unwrap();
-    let state = world.virsh(Door::Proxy, &["domstate", "vm"]);
-    assert_eq!(state, "shut off");
+    wait_state(&world, "shut off (crashed)");
 }

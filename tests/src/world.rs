@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Once;
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 use xtask::build::{self, Profile};
@@ -61,10 +61,9 @@ impl World {
     /// As [`World::start`].
     #[must_use]
     pub fn start_in(parent: Option<&Path>) -> Self {
-        static BUILT: Once = Once::new();
-        BUILT.call_once(|| {
-            must(build::daemons(Profile::Debug), "cannot build the daemons; `cargo xtask setup` prepares a machine");
-        });
+        static BUILT: LazyLock<Result<(), String>> =
+            LazyLock::new(|| build::daemons(Profile::Debug).map_err(|why| format!("{why:#}")));
+        must(BUILT.as_ref(), "cannot build the daemons; `cargo xtask setup` prepares a machine");
         let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let dir = must(tempfile::Builder::new().prefix("vt-").tempdir_in(parent), "no directory");
         let stack = must(Stack::start(dir.path(), Profile::Debug), "the stack does not start");
