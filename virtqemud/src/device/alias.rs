@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::disk::{Disk, DiskBus};
 use virtbus_schema::domain::device::{Address, Alias, Devices, Placed};
-use virtbus_schema::domain::Domain;
 
 use crate::machine::Board;
 
@@ -44,16 +44,14 @@ pub fn assign(domain: &mut Domain) {
 
 /// Kinds whose names are a word and a number.
 fn count(devices: &mut Devices) {
-    let prefix = |tag: &str| {
-        Some(match tag {
-            "interface" => "net",
-            "redirdev" => "redir",
-            "filesystem" => "fs",
-            "memballoon" => "balloon",
-            "disk" | "controller" | "memory" => return None,
-            other => return Some(other.to_owned()),
-        })
-        .map(str::to_owned)
+    let prefix = |tag: &'static str| match tag {
+        "interface" => Some("net"),
+        "redirdev" => Some("redir"),
+        "filesystem" => Some("fs"),
+        "memballoon" => Some("balloon"),
+        "memory" => Some("dimm"),
+        "disk" | "controller" => None,
+        other => Some(other),
     };
     let mut used: BTreeSet<String> =
         devices.placed().iter().filter_map(|it| it.alias().as_ref()).map(|it| it.name.clone()).collect();

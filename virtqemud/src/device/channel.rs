@@ -35,13 +35,8 @@ impl QemuDevice for Channel {
                 let agent = matches!(chardev, Source::Spicevmc { .. } | Source::QemuVdagent { .. });
                 let name = name.clone().or_else(|| agent.then(|| "com.redhat.spice.0".to_owned()));
                 let place = place(info.address.as_ref(), info.acpi_index, cx)?;
-                let port = Port {
-                    driver: "virtserialport",
-                    place,
-                    chardev: backend.id().to_owned(),
-                    id: id.to_owned(),
-                    name,
-                };
+                let port =
+                    Port { driver: "virtserialport", place, chardev: backend.id().to_owned(), id: id.to_owned(), name };
                 Ok(vec![Part::Chardev(backend), Part::device(id, &port)?])
             }
             ChannelTarget::Guestfwd { address, port } => {
@@ -52,7 +47,9 @@ impl QemuDevice for Channel {
                 let forward = Forward { r#type: "user", guestfwd: vec![Text { str: rule }], id: id.to_owned() };
                 Ok(vec![Part::Chardev(backend), Part::netdev(id, &forward)?])
             }
-            ChannelTarget::Xen { .. } => Err(Error::unsupported_config("channel target 'xen' is not supported by QEMU")),
+            ChannelTarget::Xen { .. } => {
+                Err(Error::unsupported_config("channel target 'xen' is not supported by QEMU"))
+            }
         }
     }
 }

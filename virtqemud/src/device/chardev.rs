@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::chardev::{
-    CharLog, CharSource, CharSourceMode, Chardev as Source, PathChardev, ProtocolKind, Reconnect, SocketChardev, Vdagent,
-    VdagentMouse,
+    CharLog, CharSource, CharSourceMode, Chardev as Source, PathChardev, ProtocolKind, Reconnect, SocketChardev,
+    Vdagent, VdagentMouse,
 };
 use virtbus_schema::xml::{OnOff, YesNo};
 
@@ -222,7 +222,8 @@ impl Chardev {
     /// The back end is incomplete, or QEMU has no such one.
     pub fn of(source: &Source, id: String, cx: &Cx<'_>) -> Result<Self> {
         let incomplete = |what: &str| Error::internal(format!("{id}: the character device has no {what}"));
-        let path = |it: &Option<CharSource>| it.as_ref().and_then(|it| it.path.clone()).ok_or_else(|| incomplete("path"));
+        let path =
+            |it: &Option<CharSource>| it.as_ref().and_then(|it| it.path.clone()).ok_or_else(|| incomplete("path"));
         let (backend, log) = match source {
             Source::Null { log } => (Backend::Null, log),
             Source::Vc { log } => (Backend::Vc, log),
@@ -261,7 +262,9 @@ impl Chardev {
             Source::Dbus { channel, log } => {
                 (Backend::Dbus { name: channel.clone().ok_or_else(|| incomplete("channel"))? }, log)
             }
-            Source::Nmdm { .. } => return Err(Error::unsupported_config("character device 'nmdm' is not supported by QEMU")),
+            Source::Nmdm { .. } => {
+                return Err(Error::unsupported_config("character device 'nmdm' is not supported by QEMU"));
+            }
         };
         let log = log.as_ref().map(|CharLog { file, append }| (file.clone(), append.map(OnOff::is_on)));
         Ok(Self { id, backend, log })

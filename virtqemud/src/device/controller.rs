@@ -103,14 +103,23 @@ impl QemuDevice for Controller {
             ControllerKind::Sata if index == 0 && cx.board == Board::Q35 => Ok(Vec::new()),
             ControllerKind::Sata => plain("ahci", id, place),
             ControllerKind::Ide if index == 0 && cx.board == Board::I440fx => Ok(Vec::new()),
-            ControllerKind::Ide => Err(Error::unsupported_config("Only a single IDE controller is supported for this machine type")),
+            ControllerKind::Ide => {
+                Err(Error::unsupported_config("Only a single IDE controller is supported for this machine type"))
+            }
             ControllerKind::Fdc if cx.board == Board::I440fx => Ok(Vec::new()),
             ControllerKind::Fdc => plain("isa-fdc", id, Place::default()),
             ControllerKind::Ccid => plain("usb-ccid", id, place),
             ControllerKind::Scsi if model.is_some_and(|it| it.starts_with("virtio-")) => {
                 let mut bus = virtio_bus("virtio-scsi", model, driver.as_ref(), id.clone(), place);
-                if let Some(ControllerDriver { queues, cmd_per_lun, max_sectors, ioeventfd, iothread, virtio: _, iothreads }) =
-                    driver
+                if let Some(ControllerDriver {
+                    queues,
+                    cmd_per_lun,
+                    max_sectors,
+                    ioeventfd,
+                    iothread,
+                    virtio: _,
+                    iothreads,
+                }) = driver
                 {
                     bus.num_queues = *queues;
                     bus.cmd_per_lun = *cmd_per_lun;
@@ -188,7 +197,9 @@ fn usb(
         Some("nec-xhci") => ("nec-usb-xhci", false),
         Some("qemu-xhci") => ("qemu-xhci", false),
         Some(other) => {
-            return Err(Error::unsupported_config(format!("USB controller model type '{other}' is not supported in qemu")));
+            return Err(Error::unsupported_config(format!(
+                "USB controller model type '{other}' is not supported in qemu"
+            )));
         }
     };
     if !cx.caps.has(driver) {
@@ -210,7 +221,13 @@ fn usb(
     Ok(vec![Part::device(id, &device)?])
 }
 
-fn virtio_bus(stem: &str, model: Option<&str>, driver: Option<&ControllerDriver>, id: String, place: Place) -> VirtioBus {
+fn virtio_bus(
+    stem: &str,
+    model: Option<&str>,
+    driver: Option<&ControllerDriver>,
+    id: String,
+    place: Place,
+) -> VirtioBus {
     VirtioBus {
         driver: virtio_driver(stem, model.unwrap_or_default()),
         virtio: virtio(driver.map(|it| &it.virtio)),
@@ -231,7 +248,8 @@ fn scsi_chip(model: Option<&str>, cx: &Cx<'_>) -> Result<&'static str> {
         Some(other) => return Err(Error::unsupported_config(format!("Unsupported controller model: {other}"))),
     };
     // The old name of the LSI chip is an alias that QEMU does not list.
-    if !cx.caps.has(chip) && !(chip == "lsi" && cx.caps.has("lsi53c895a")) {
+    let known = if chip == "lsi" { "lsi53c895a" } else { chip };
+    if !cx.caps.has(known) {
         return Err(Error::unsupported_config(format!("the {chip} controller is not supported in this QEMU binary")));
     }
     Ok(chip)

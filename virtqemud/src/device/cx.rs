@@ -91,6 +91,8 @@ impl<'a> Cx<'a> {
     /// `INTERNAL_ERROR` when there is none, or it has no alias yet.
     pub fn controller_name(&self, kind: ControllerKind, index: u32) -> Result<&'a str> {
         let found = self.controller(kind, index).and_then(|it| it.info.alias.as_ref());
-        found.map(|it| it.name.as_str()).ok_or_else(|| Error::internal(format!("no alias for {kind} controller {index}")))
+        found
+            .map(|it| it.name.as_str())
+            .ok_or_else(|| Error::internal(format!("no alias for {kind} controller {index}")))
     }
 }

@@ -1,14 +1,15 @@
 //! `<disk>`: the block nodes of its images, and the drive the guest sees.
 
+mod chain;
 mod image;
 pub(crate) mod iothread;
 
 use virtbus_api::{Error, Result};
-use virtbus_schema::domain::device::Address;
-use virtbus_schema::domain::device::disk::{
-    BlockIo, Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskErrorPolicy, DiskReadErrorPolicy, DiskTarget, Geometry,
-};
 use virtbus_schema::domain::device::controller::ControllerKind;
+use virtbus_schema::domain::device::disk::{
+    BlockIo, Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskErrorPolicy, DiskReadErrorPolicy, DiskTarget,
+    Geometry,
+};
 use virtbus_schema::xml::OnOff;
 
 use self::iothread::{Mapping, mapping};
@@ -18,6 +19,7 @@ use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, Resource, alias};
 use crate::machine::Board;
 
+pub use chain::read_chains;
 pub use image::number_images;
 
 props! {
@@ -65,8 +67,6 @@ props! {
         werror: Option<&'static str>,
         rerror: Option<&'static str>,
     }
-
-    struct Bus { bus: String }
 }
 
 impl QemuDevice for Disk {
@@ -92,7 +92,9 @@ impl QemuDevice for Disk {
 
 /// The drive the guest sees, on top of block node `node`.
 fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
-    let Disk { device, model, target, geometry, blockio, shareable, serial, wwn, vendor, product, info, driver, .. } = disk;
+    let Disk {
+        device, model, target, geometry, blockio, shareable, serial, wwn, vendor, product, info, driver, ..
+    } = disk;
     let id = alias::of(disk)?;
     let bus = target.bus.ok_or_else(|| Error::internal(format!("disk {} has no bus yet", target.dev)))?;
     let mut it = Drive {
@@ -155,8 +157,7 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
 }
 
 fn parse_wwn(text: &str) -> Result<u64> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16)
-        .map_err(|_| Error::xml(format!("malformed wwn: {text}")))
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| Error::xml(format!("malformed wwn: {text}")))
 }
 
 fn virtio_options(it: &mut Drive, driver: &DiskDriver) {
@@ -235,10 +236,4 @@ fn error_policies(driver: &DiskDriver) -> (Option<&'static str>, Option<&'static
     });
     // Reads follow writes unless they have a policy of their own; running out of room is no fault of reading.
     (write, read.or(write.filter(|it| *it != "enospc")))
-}
-
-/// Whether a disk is on a bus that has drive addresses.
-#[must_use]
-pub fn has_drive_address(disk: &Disk) -> bool {
-    matches!(disk.info.address, Some(Address::Drive(_)))
 }

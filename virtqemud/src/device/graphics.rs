@@ -52,7 +52,9 @@ impl QemuDevice for Graphics {
             Graphics::Dbus(it) => Ok(vec![Part::Option("-display", dbus(it)?)]),
             Graphics::Spice(_) => Err(Error::unsupported_config("graphics type 'spice' is not supported yet")),
             Graphics::Rdp(_) => Err(Error::unsupported_config("graphics type 'rdp' is not supported yet")),
-            Graphics::Desktop { .. } => Err(Error::unsupported_config("graphics type 'desktop' is not supported by QEMU")),
+            Graphics::Desktop { .. } => {
+                Err(Error::unsupported_config("graphics type 'desktop' is not supported by QEMU"))
+            }
         }
     }
 }

@@ -31,8 +31,17 @@ impl QemuDevice for Serial {
         let SerialTarget { kind: _, port, model } = target.clone().unwrap_or_default();
         let model = model.unwrap_or(SerialModel::IsaSerial);
         let backend = Chardev::of(chardev, format!("char{id}"), cx)?;
-        if matches!(model, SerialModel::SpaprVty | SerialModel::Pl011 | SerialModel::Uart16550a | SerialModel::Sclpconsole | SerialModel::Sclplmconsole) {
-            return Err(Error::unsupported_config(format!("serial device model '{model}' is not supported by this machine")));
+        if matches!(
+            model,
+            SerialModel::SpaprVty
+                | SerialModel::Pl011
+                | SerialModel::Uart16550a
+                | SerialModel::Sclpconsole
+                | SerialModel::Sclplmconsole
+        ) {
+            return Err(Error::unsupported_config(format!(
+                "serial device model '{model}' is not supported by this machine"
+            )));
         }
         let device = Port {
             driver: model.as_str(),

@@ -11,9 +11,12 @@ pub(super) fn number(controllers: &mut [Controller]) {
             continue;
         }
         let kind = it.kind;
-        let before = at.checked_sub(1).and_then(|at| controllers.get(at)).filter(|before| is_ich9(it) && is_ich9(before));
+        let before =
+            at.checked_sub(1).and_then(|at| controllers.get(at)).filter(|before| is_ich9(it) && is_ich9(before));
         let shared = before.and_then(|before| before.index).filter(|index| {
-            !controllers.iter().any(|other| other.index == Some(*index) && other.kind == kind && other.model == it.model)
+            !controllers
+                .iter()
+                .any(|other| other.index == Some(*index) && other.kind == kind && other.model == it.model)
         });
         let taken: Vec<u32> = controllers.iter().filter(|it| it.kind == kind).filter_map(|it| it.index).collect();
         let index = shared.or_else(|| (0..).find(|number| !taken.contains(number)));

@@ -68,7 +68,8 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     let Some(cpu) = &mut domain.cpu else { return Ok(()) };
     if let Some(numa) = &mut cpu.numa {
         // CPUs that no cell has are the first one's.
-        let all = (0..count).filter(|cpu| !numa.cells.iter().any(|it| it.cpus.as_ref().is_some_and(|it| it.contains(*cpu))));
+        let all =
+            (0..count).filter(|cpu| !numa.cells.iter().any(|it| it.cpus.as_ref().is_some_and(|it| it.contains(*cpu))));
         let rest: Vec<u32> = all.collect();
         if let Some(first) = numa.cells.first_mut().filter(|_| !rest.is_empty()) {
             first.cpus.get_or_insert_with(CpuSet::default).0.extend(rest);

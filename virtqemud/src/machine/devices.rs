@@ -1,6 +1,7 @@
 //! Defaults of each device, by machine and emulator: models, buses, sizes, MAC addresses.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
@@ -16,7 +17,6 @@ use virtbus_schema::domain::device::small::PanicModel;
 use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::tpm::{TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
-use virtbus_schema::domain::Domain;
 use virtbus_schema::xml::{Mac, YesNo};
 
 use super::{Board, disk, implicit, is_kvm};
@@ -90,7 +90,10 @@ fn later(domain: &mut Domain) {
         }
     }
     for it in &mut devices.hostdevs {
-        let has_driver = matches!(it.device.kind, HostdevKind::Pci | HostdevKind::Usb | HostdevKind::Mdev | HostdevKind::Scsi | HostdevKind::ScsiHost);
+        let has_driver = matches!(
+            it.device.kind,
+            HostdevKind::Pci | HostdevKind::Usb | HostdevKind::Mdev | HostdevKind::Scsi | HostdevKind::ScsiHost
+        );
         if has_driver && it.mode == HostdevMode::Subsystem {
             it.managed.get_or_insert(YesNo::No);
         }
@@ -115,16 +118,12 @@ fn controller(it: &mut Controller, board: Board) {
         ControllerKind::Usb => {
             it.model.get_or_insert_with(|| "piix3-uhci".to_owned());
         }
-        ControllerKind::Scsi => {
-            if it.model.as_deref().is_none_or(|model| model == "auto") {
-                it.model = Some("lsilogic".to_owned());
-            }
+        ControllerKind::Scsi if it.model.as_deref().is_none_or(|model| model == "auto") => {
+            it.model = Some("lsilogic".to_owned());
         }
         ControllerKind::Pci => {
-            if it.model.is_none() {
-                let model = if board == Board::Q35 { "pcie-root-port" } else { "pci-bridge" };
-                it.model = Some(model.to_owned());
-            }
+            let model = if board == Board::Q35 { "pcie-root-port" } else { "pci-bridge" };
+            it.model.get_or_insert_with(|| model.to_owned());
         }
         _ => {}
     }
@@ -171,9 +170,9 @@ fn videos(videos: &mut [Video], caps: &QemuCaps) -> Result<()> {
                 (VideoKind::Virtio, "virtio-gpu-pci"),
             ];
             let found = known.iter().find(|(_, device)| caps.has(device));
-            model.kind = found.map(|(kind, _)| *kind).ok_or_else(|| {
-                Error::unsupported_config("no default video model for this emulator")
-            })?;
+            model.kind = found
+                .map(|(kind, _)| *kind)
+                .ok_or_else(|| Error::unsupported_config("no default video model for this emulator"))?;
         }
         if model.kind == VideoKind::None {
             continue;

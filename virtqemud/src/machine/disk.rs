@@ -22,7 +22,8 @@ fn parse_target(name: &str) -> Option<(DiskBus, u32)> {
     if letters.is_empty() || !letters.bytes().all(|it| it.is_ascii_lowercase()) {
         return None;
     }
-    let number = letters.bytes().try_fold(0_u32, |all, it| all.checked_mul(26)?.checked_add(u32::from(it - b'a') + 1))?;
+    let number =
+        letters.bytes().try_fold(0_u32, |all, it| all.checked_mul(26)?.checked_add(u32::from(it - b'a') + 1))?;
     Some((bus, number - 1))
 }
 

@@ -1,6 +1,7 @@
 //! What every machine has without being asked: roots, controllers devices need, balloon, keyboard and mouse, watchdog, sound back end.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::address::CcidAddress;
 use virtbus_schema::domain::device::audio::Audio;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::disk::DiskBus;
@@ -9,7 +10,6 @@ use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::memballoon::{Memballoon, MemballoonModel};
 use virtbus_schema::domain::device::video::{Video, VideoModel};
 use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogAction, WatchdogModel};
-use virtbus_schema::domain::device::address::CcidAddress;
 use virtbus_schema::domain::device::{Address, Info};
 use virtbus_schema::domain::{Devices, Domain};
 
@@ -127,10 +127,11 @@ pub(super) fn drive_controllers(devices: &mut Devices) {
         (DiskBus::Sata, ControllerKind::Sata),
     ];
     for (bus, kind) in kinds {
-        let numbers = devices.disks.iter().filter(|it| it.target.bus == Some(bus)).filter_map(|it| match &it.info.address {
-            Some(Address::Drive(address)) => Some(address.controller),
-            _ => None,
-        });
+        let numbers =
+            devices.disks.iter().filter(|it| it.target.bus == Some(bus)).filter_map(|it| match &it.info.address {
+                Some(Address::Drive(address)) => Some(address.controller),
+                _ => None,
+            });
         let Some(last) = numbers.max() else { continue };
         for index in 0..=last {
             controller::ensure(&mut devices.controllers, kind, index);

@@ -3,7 +3,8 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::address::VirtioSerialAddress;
 use virtbus_schema::domain::device::chardev::{
-    ChannelTarget, Chardev, Console, ConsoleTarget, ConsoleTargetKind, Serial, SerialModel, SerialTarget, SerialTargetKind,
+    ChannelTarget, Chardev, Console, ConsoleTarget, ConsoleTargetKind, Serial, SerialModel, SerialTarget,
+    SerialTargetKind,
 };
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::{Address, Info};
@@ -18,7 +19,9 @@ const PORTS: u32 = 31;
 fn is_chosen(path: &str) -> bool {
     let below = ["/var/lib/libvirt/qemu/channel/target/", "/run/libvirt/qemu/channel/"];
     below.iter().find_map(|directory| path.strip_prefix(directory)).is_some_and(|rest| {
-        rest.split_once('/').is_some_and(|(domain, _)| domain.starts_with("domain-") || domain.starts_with(|c: char| c.is_ascii_digit()))
+        rest.split_once('/').is_some_and(|(domain, _)| {
+            domain.starts_with("domain-") || domain.starts_with(|c: char| c.is_ascii_digit())
+        })
     })
 }
 
@@ -63,7 +66,8 @@ pub(super) fn consoles(domain: &mut Domain) -> Result<()> {
         target.port = port;
         serial_defaults(target, it.info.address.as_ref());
     }
-    let mut ports: Vec<Option<u32>> = devices.parallels.iter().map(|it| it.target.and_then(|target| target.port)).collect();
+    let mut ports: Vec<Option<u32>> =
+        devices.parallels.iter().map(|it| it.target.and_then(|target| target.port)).collect();
     number(&mut ports);
     for (it, port) in devices.parallels.iter_mut().zip(ports) {
         it.target.get_or_insert_default().port = port;
@@ -103,10 +107,20 @@ fn pair(devices: &mut Devices) {
         (Some(serial), _) => {
             let kind = serial.target.as_ref().and_then(|it| it.kind);
             // Only ports a kernel can take as its console.
-            if matches!(kind, None | Some(SerialTargetKind::IsaSerial | SerialTargetKind::SystemSerial | SerialTargetKind::SpaprVioSerial)) {
+            if matches!(
+                kind,
+                None | Some(
+                    SerialTargetKind::IsaSerial | SerialTargetKind::SystemSerial | SerialTargetKind::SpaprVioSerial
+                )
+            ) {
                 let target = ConsoleTarget { kind: Some(ConsoleTargetKind::Serial), port: None };
                 let info = Info { alias: serial.info.alias.clone(), ..Info::default() };
-                devices.consoles.push(Console { chardev: serial.chardev.clone(), tty: None, target: Some(target), info });
+                devices.consoles.push(Console {
+                    chardev: serial.chardev.clone(),
+                    tty: None,
+                    target: Some(target),
+                    info,
+                });
             }
         }
         _ => {}
@@ -148,7 +162,8 @@ fn serial_defaults(target: &mut SerialTarget, address: Option<&Address>) {
 pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
     let mut taken: Vec<(u32, u32)> = Vec::new();
-    let addresses = devices.channels.iter().map(|it| &it.info.address).chain(devices.consoles.iter().map(|it| &it.info.address));
+    let addresses =
+        devices.channels.iter().map(|it| &it.info.address).chain(devices.consoles.iter().map(|it| &it.info.address));
     for address in addresses {
         if let Some(Address::VirtioSerial(it)) = address
             && it.port != 0
@@ -177,9 +192,10 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
             Some(Address::VirtioSerial(it)) if it.port == 0 => Some(it.controller),
             Some(_) => continue,
         };
-        let free = controllers.iter().filter(|(index, _)| wanted.is_none_or(|it| it == *index)).find_map(|(index, ports)| {
-            (1..*ports).find(|port| !taken.contains(&(*index, *port))).map(|port| (*index, port))
-        });
+        let free =
+            controllers.iter().filter(|(index, _)| wanted.is_none_or(|it| it == *index)).find_map(|(index, ports)| {
+                (1..*ports).find(|port| !taken.contains(&(*index, *port))).map(|port| (*index, port))
+            });
         let Some((controller, port)) = free else {
             return Err(Error::xml("Unable to find a free virtio-serial port"));
         };

@@ -150,7 +150,9 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
     // A hub takes a port and gives eight.
     for _ in 0..wanting.saturating_sub(free).div_ceil(HUB_PORTS - 1) {
         let place = find(&mut buses, None, true)?;
-        devices.hubs.push(Hub { kind: HubKind::Usb, info: Info { address: Some(Address::Usb(place)), ..Info::default() } });
+        devices
+            .hubs
+            .push(Hub { kind: HubKind::Usb, info: Info { address: Some(Address::Usb(place)), ..Info::default() } });
     }
     each(devices, &mut |address| {
         let wanted = match address {

@@ -111,7 +111,10 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     line.flag("-S");
     line.option(
         "-object",
-        format!(r#"{{"qom-type":"secret","id":"masterKey0","format":"raw","file":{}}}"#, json_text(&format!("{home}/master-key.aes"))),
+        format!(
+            r#"{{"qom-type":"secret","id":"masterKey0","format":"raw","file":{}}}"#,
+            json_text(&format!("{home}/master-key.aes"))
+        ),
     );
     firmware::flash(domain, &mut line)?;
     machine::write(domain, caps, dump_guest_core, &mut line)?;
@@ -164,9 +167,12 @@ fn environment(home: &Path, domain: &Domain) -> Vec<(String, String)> {
     let home = home.to_string_lossy();
     let mut env = vec![("LC_ALL".to_owned(), "C".to_owned())];
     env.push(("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()));
-    for (name, below) in
-        [("HOME", ""), ("XDG_DATA_HOME", "/.local/share"), ("XDG_CACHE_HOME", "/.cache"), ("XDG_CONFIG_HOME", "/.config")]
-    {
+    for (name, below) in [
+        ("HOME", ""),
+        ("XDG_DATA_HOME", "/.local/share"),
+        ("XDG_CACHE_HOME", "/.cache"),
+        ("XDG_CONFIG_HOME", "/.config"),
+    ] {
         env.push((name.to_owned(), format!("{home}{below}")));
     }
     for graphics in &domain.devices.graphics {
@@ -209,7 +215,20 @@ fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine)
     list!(iommus);
     let controllers = machine::controllers_in_order(&devices.controllers);
     each(&mut controllers.into_iter().map(|it| it as &dyn QemuDevice))?;
-    list!(memories, hubs, disks, filesystems, interfaces, smartcards, serials, parallels, channels, consoles, tpms, inputs);
+    list!(
+        memories,
+        hubs,
+        disks,
+        filesystems,
+        interfaces,
+        smartcards,
+        serials,
+        parallels,
+        channels,
+        consoles,
+        tpms,
+        inputs
+    );
     list!(audios, graphics, videos, sounds, watchdogs);
     if let Some(watchdog) = devices.watchdogs.first() {
         let action = match watchdog.action {

@@ -122,7 +122,9 @@ pub(super) fn resources(disk: &Disk) -> Vec<Resource> {
 /// The chain from the top down, and whether the document says where it ends.
 fn chain(disk: &Disk) -> Result<(Vec<Image<'_>>, bool)> {
     let Some(source) = &disk.source else { return Ok((Vec::new(), true)) };
-    let numbered = |index: Option<u32>| index.ok_or_else(|| Error::internal(format!("disk {}: image without a number", disk.target.dev)));
+    let numbered = |index: Option<u32>| {
+        index.ok_or_else(|| Error::internal(format!("disk {}: image without a number", disk.target.dev)))
+    };
     let format = disk.driver.as_ref().and_then(|it| it.format.as_deref()).unwrap_or("raw");
     let mut images = vec![Image { kind: disk.kind, source, format, index: numbered(source.index)?, top: true }];
     let mut below = disk.backing_store.as_ref();
@@ -161,7 +163,10 @@ fn image_nodes(disk: &Disk, image: &Image<'_>, below: Below) -> Result<(Vec<Part
         DiskKind::File => ("file", image.source.file.as_deref()),
         DiskKind::Block => ("host_device", image.source.dev.as_deref()),
         other => {
-            return Err(Error::unsupported_config(format!("disk {}: source type '{other}' is not supported yet", disk.target.dev)));
+            return Err(Error::unsupported_config(format!(
+                "disk {}: source type '{other}' is not supported yet",
+                disk.target.dev
+            )));
         }
     };
     let path = path.ok_or_else(|| Error::internal(format!("disk {}: the source has no path", disk.target.dev)))?;

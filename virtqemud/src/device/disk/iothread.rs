@@ -6,7 +6,7 @@ use crate::device::props::props;
 
 props! {
     /// A thread and its queues; none means that QEMU deals them out.
-    pub struct Mapping { iothread: String, vqs: Vec<u32> }
+    pub(crate) struct Mapping { iothread: String, vqs: Vec<u32> }
 }
 
 /// The mapping a document asks for.

@@ -1,6 +1,7 @@
 //! All devices but drives.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::audio::AudioKind;
 use virtbus_schema::domain::device::chardev::{Channel, Chardev, Serial, SerialModel, SerialTargetKind};
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
@@ -11,7 +12,6 @@ use virtbus_schema::domain::device::small::{IommuModel, Panic, PanicModel};
 use virtbus_schema::domain::device::video::{Video, VideoKind};
 use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogModel};
 use virtbus_schema::domain::device::{Address, Devices};
-use virtbus_schema::domain::Domain;
 use virtbus_schema::xml::YesNo;
 
 use super::super::Board;
@@ -64,7 +64,9 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
             IommuModel::Smmuv3 => {
                 return unsupported("IOMMU device: 'smmuv3' is only supported with ARM Virt machines");
             }
-            IommuModel::Amd => return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'.")),
+            IommuModel::Amd => {
+                return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'."));
+            }
             _ => {}
         }
     }
@@ -215,7 +217,13 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
         VideoKind::Xen | VideoKind::Vbox | VideoKind::Parallels | VideoKind::Gop => "",
     };
     if kind != VideoKind::Qxl && (model.ram.is_some() || model.vgamem.is_some() || model.vram64.is_some()) {
-        let name = if model.ram.is_some() { "ram" } else if model.vram64.is_some() { "vram64" } else { "vgamem" };
+        let name = if model.ram.is_some() {
+            "ram"
+        } else if model.vram64.is_some() {
+            "vram64"
+        } else {
+            "vgamem"
+        };
         return unsupported(format!("{name} attribute only supported for video type qxl"));
     }
     if !caps.has(device) {
@@ -232,7 +240,8 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
         return unsupported(format!("video type '{kind}' is only valid as primary video device"));
     }
     let blob = model.blob.is_some_and(|it| it.is_on());
-    let memfd = domain.memory_backing.as_ref().and_then(|it| it.source) == Some(virtbus_schema::domain::memory::MemorySource::Memfd);
+    let memfd = domain.memory_backing.as_ref().and_then(|it| it.source)
+        == Some(virtbus_schema::domain::memory::MemorySource::Memfd);
     if blob && !memfd {
         return unsupported("'blob' support for virtio-gpu devices requires a memfd memory backend");
     }

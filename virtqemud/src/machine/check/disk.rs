@@ -36,9 +36,7 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
     }
     let Some(source) = &disk.source else { return Ok(()) };
     match source.protocol {
-        Some(Protocol::Sheepdog) => {
-            unsupported("'sheepdog' protocol is no longer supported by any hypervisor driver")
-        }
+        Some(Protocol::Sheepdog) => unsupported("'sheepdog' protocol is no longer supported by any hypervisor driver"),
         Some(protocol @ (Protocol::Tftp | Protocol::Vxhs)) => {
             unsupported(format!("'{protocol}' protocol is not supported with this QEMU binary"))
         }
@@ -66,7 +64,8 @@ fn driver(domain: &Domain, disk: &Disk) -> Result<()> {
     if disk.shareable && disk.device == DiskDevice::Disk && format != "raw" {
         return unsupported(format!("shared access for disk '{dev}' requires use of supported storage format"));
     }
-    let cached = driver.cache.is_some_and(|it| !matches!(it, DiskCache::None | DiskCache::Directsync | DiskCache::Default));
+    let cached =
+        driver.cache.is_some_and(|it| !matches!(it, DiskCache::None | DiskCache::Directsync | DiskCache::Default));
     if driver.io == Some(DiskIo::Native) && (cached || driver.cache.is_none()) && driver.cache.is_some() {
         return unsupported("io='native' needs either no disk cache or directsync cache mode");
     }

@@ -3,7 +3,9 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::address::{Multifunction, PciAddress};
-use virtbus_schema::domain::device::controller::{Controller, ControllerKind, ControllerTarget, PciControllerModelName};
+use virtbus_schema::domain::device::controller::{
+    Controller, ControllerKind, ControllerTarget, PciControllerModelName,
+};
 use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::video::VideoKind;
 use virtbus_schema::domain::device::{Address, Devices};
@@ -42,7 +44,8 @@ pub(crate) fn addresses(domain: &mut Domain, fresh: bool) -> Result<()> {
     }
     for index in 1..buses.len() {
         let Some(model) = buses.model(index) else { continue };
-        let known = domain.devices.controllers.iter().any(|it| it.kind == ControllerKind::Pci && it.index == Some(index));
+        let known =
+            domain.devices.controllers.iter().any(|it| it.kind == ControllerKind::Pci && it.index == Some(index));
         if !known {
             let mut new = Controller::new(ControllerKind::Pci, index);
             new.model = Some(name_of(model).to_owned());
@@ -62,7 +65,8 @@ pub(crate) fn addresses(domain: &mut Domain, fresh: bool) -> Result<()> {
 
 /// A machine without PCI can have no device that wants it.
 fn without_pci(domain: &mut Domain) -> Result<()> {
-    let mut wanting = Seat::all(&domain.devices).into_iter().filter(|seat| seat.wants(&domain.devices, Board::Other).is_some());
+    let mut wanting =
+        Seat::all(&domain.devices).into_iter().filter(|seat| seat.wants(&domain.devices, Board::Other).is_some());
     match wanting.next() {
         Some(_) => Err(Error::xml("No PCI buses available")),
         None => Ok(()),

@@ -196,7 +196,10 @@ impl Buses {
         let known = self.len();
         let fault = |text: String| if asked { Error::xml(text) } else { Error::internal(text) };
         let Some(bus) = self.bus(place.bus) else {
-            return Err(fault(format!("Invalid PCI address {place}. Only PCI buses up to {} are available", known.saturating_sub(1))));
+            return Err(fault(format!(
+                "Invalid PCI address {place}. Only PCI buses up to {} are available",
+                known.saturating_sub(1)
+            )));
         };
         if place.slot < bus.first || place.slot > bus.last {
             let (first, last) = (bus.first, bus.last);
@@ -212,7 +215,9 @@ impl Buses {
         let Some(slot) = bus.slot(place.slot) else {
             return Err(fault(format!("Invalid PCI address {place}")));
         };
-        let bit = 1u8.checked_shl(place.function).ok_or_else(|| fault(format!("Invalid PCI address {place}. function must be <= 7")))?;
+        let bit = 1u8
+            .checked_shl(place.function)
+            .ok_or_else(|| fault(format!("Invalid PCI address {place}. function must be <= 7")))?;
         if slot.functions & bit != 0 {
             return Err(fault(format!("Attempted double use of PCI Address {place}")));
         }
@@ -257,7 +262,10 @@ impl Buses {
     fn grow(&mut self, count: u32, wants: Connect) -> Result<()> {
         let mut count = count;
         let refused = || {
-            Error::internal(format!("Cannot automatically add a new PCI bus for a device with connect flags {:x}", wants.bits()))
+            Error::internal(format!(
+                "Cannot automatically add a new PCI bus for a device with connect flags {:x}",
+                wants.bits()
+            ))
         };
         let model = if wants.intersects(Connect::PCI | Connect::PCI_BRIDGE) {
             if !self.buses.iter().any(|bus| bus.accepts.contains(Connect::PCI_BRIDGE)) {

@@ -243,7 +243,9 @@ impl Seat {
             Seat::Video(at) => match devices.videos.get(at)?.model.as_ref()?.kind {
                 VideoKind::Virtio => Some(Virtio::Default.wants(board)),
                 VideoKind::Bochs if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
-                VideoKind::Vga | VideoKind::Cirrus | VideoKind::Vmvga | VideoKind::Qxl | VideoKind::Bochs => Some(PLUGGABLE),
+                VideoKind::Vga | VideoKind::Cirrus | VideoKind::Vmvga | VideoKind::Qxl | VideoKind::Bochs => {
+                    Some(PLUGGABLE)
+                }
                 VideoKind::Default
                 | VideoKind::Xen
                 | VideoKind::Vbox
@@ -279,7 +281,9 @@ impl Seat {
             },
             Seat::Panic(at) => (devices.panics.get(at)?.model == Some(PanicModel::Pvpanic)).then_some(Connect::PCI),
             // Part of the root complex itself.
-            Seat::Iommu(at) => (devices.iommus.get(at)?.model == IommuModel::Virtio).then_some(Connect::PCI | Connect::PCIE),
+            Seat::Iommu(at) => {
+                (devices.iommus.get(at)?.model == IommuModel::Virtio).then_some(Connect::PCI | Connect::PCIE)
+            }
         }
     }
 }
@@ -296,12 +300,14 @@ fn hostdev(it: &Hostdev, board: Board) -> Option<Connect> {
     let express = if board == Board::Q35 { PLUGGABLE_EXPRESS } else { PLUGGABLE };
     match it.device.kind {
         HostdevKind::Pci | HostdevKind::Mdev => Some(express),
-        HostdevKind::ScsiHost => Some(match it.model {
-            Some(HostdevModel::VirtioTransitional) => Virtio::Transitional,
-            Some(HostdevModel::VirtioNonTransitional) => Virtio::NonTransitional,
-            _ => Virtio::Default,
-        }
-        .wants(board)),
+        HostdevKind::ScsiHost => Some(
+            match it.model {
+                Some(HostdevModel::VirtioTransitional) => Virtio::Transitional,
+                Some(HostdevModel::VirtioNonTransitional) => Virtio::NonTransitional,
+                _ => Virtio::Default,
+            }
+            .wants(board),
+        ),
         HostdevKind::Usb | HostdevKind::Scsi | HostdevKind::Storage | HostdevKind::Misc | HostdevKind::Net => None,
     }
 }
@@ -329,13 +335,13 @@ fn controller(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
         (ControllerKind::Scsi | ControllerKind::VirtioSerial, Some("virtio-non-transitional")) => {
             Some(Virtio::NonTransitional.wants(board))
         }
-        (ControllerKind::VirtioSerial, _) | (ControllerKind::Scsi, Some("virtio-scsi")) => Some(Virtio::Default.wants(board)),
+        (ControllerKind::VirtioSerial, _) | (ControllerKind::Scsi, Some("virtio-scsi")) => {
+            Some(Virtio::Default.wants(board))
+        }
         (ControllerKind::Scsi, Some("vmpvscsi")) if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
         (ControllerKind::Scsi, _) => Some(PLUGGABLE),
         (ControllerKind::Pci, None)
-        | (ControllerKind::Fdc | ControllerKind::Ccid | ControllerKind::Xenbus | ControllerKind::Isa, _) => {
-            None
-        }
+        | (ControllerKind::Fdc | ControllerKind::Ccid | ControllerKind::Xenbus | ControllerKind::Isa, _) => None,
     }
 }
 
@@ -350,8 +356,8 @@ fn interface(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
         "virtio-transitional" => Some(Virtio::Transitional.wants(board)),
         "virtio-non-transitional" => Some(Virtio::NonTransitional.wants(board)),
         // Conventional cards by name; what is not known may be anything, and goes where it could be plugged.
-        "rtl8139" | "e1000" | "vmxnet3" | "vmxnet" | "vmxnet2" | "lan9118" | "scm91c111" | "vlance" | "netfront" | "spapr-vlan"
-        | "Am79C970A" | "Am79C973" | "82540EM" | "82545EM" | "82543GC" => Some(PLUGGABLE),
+        "rtl8139" | "e1000" | "vmxnet3" | "vmxnet" | "vmxnet2" | "lan9118" | "scm91c111" | "vlance" | "netfront"
+        | "spapr-vlan" | "Am79C970A" | "Am79C973" | "82540EM" | "82545EM" | "82543GC" => Some(PLUGGABLE),
         _ if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
         _ => Some(PLUGGABLE),
     }

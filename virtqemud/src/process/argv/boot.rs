@@ -26,7 +26,9 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     // Nothing but what is asked for is booted from.
     out.push_str("strict=on");
     line.option("-boot", out);
-    for (option, path) in [("-kernel", &os.kernel), ("-initrd", &os.initrd), ("-append", &os.cmdline), ("-dtb", &os.dtb)] {
+    for (option, path) in
+        [("-kernel", &os.kernel), ("-initrd", &os.initrd), ("-append", &os.cmdline), ("-dtb", &os.dtb)]
+    {
         if let Some(path) = path {
             line.option(option, path.clone());
         }

@@ -32,7 +32,12 @@ fn feature_name(name: &str) -> &str {
 ///
 /// # Errors
 /// The model cannot be had with this accelerator.
-pub(super) fn model(cpu: Option<&Cpu>, features: &Features, clock: Option<&Clock>, kvm: bool) -> Result<Option<String>> {
+pub(super) fn model(
+    cpu: Option<&Cpu>,
+    features: &Features,
+    clock: Option<&Clock>,
+    kvm: bool,
+) -> Result<Option<String>> {
     let mut out = String::new();
     if let Some(cpu) = cpu {
         named(cpu, kvm, &mut out)?;
@@ -174,7 +179,8 @@ fn enlightenments(it: &Hyperv, out: &mut String) {
 }
 
 fn kvm_features(it: &KvmFeatures, out: &mut String) {
-    let is_on = |state: Option<virtbus_schema::domain::features::RequiredState>| state.is_some_and(|it| it.state.is_on());
+    let is_on =
+        |state: Option<virtbus_schema::domain::features::RequiredState>| state.is_some_and(|it| it.state.is_on());
     if is_on(it.hidden) {
         out.push_str(",kvm=off");
     }

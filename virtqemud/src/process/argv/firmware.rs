@@ -70,7 +70,8 @@ pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
         line.part(&Part::blockdev("libvirt-pflash0-format", &format)?);
     }
     if let Some(nvram) = &domain.os.nvram {
-        let path = nvram_path(nvram).ok_or_else(|| Error::unsupported_config("NVRAM that is not a file is not supported yet"))?;
+        let path = nvram_path(nvram)
+            .ok_or_else(|| Error::unsupported_config("NVRAM that is not a file is not supported yet"))?;
         let raw = format(nvram.format) == "raw";
         let file = File {
             driver: "file",

@@ -18,9 +18,8 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
                 Sysinfo::Smbios(it) => Some(it),
                 Sysinfo::Fwcfg { .. } => None,
             });
-            let tables = found.ok_or_else(|| {
-                Error::xml(format!("Domain '{}' sysinfo are not available", domain.name))
-            })?;
+            let tables =
+                found.ok_or_else(|| Error::xml(format!("Domain '{}' sysinfo are not available", domain.name)))?;
             smbios(tables, line);
         }
         Some(SmbiosMode::Host) => {
@@ -84,8 +83,13 @@ fn smbios(it: &Smbios, line: &mut CommandLine) {
         table(2, board, &names, line);
     }
     if let Some(chassis) = &it.chassis {
-        let names =
-            [("manufacturer", "manufacturer"), ("version", "version"), ("serial", "serial"), ("asset", "asset"), ("sku", "sku")];
+        let names = [
+            ("manufacturer", "manufacturer"),
+            ("version", "version"),
+            ("serial", "serial"),
+            ("asset", "asset"),
+            ("sku", "sku"),
+        ];
         table(3, chassis, &names, line);
     }
     if let Some(strings) = &it.oem_strings {
