@@ -10,6 +10,7 @@
 pub(crate) mod admission;
 pub(crate) mod command;
 mod defining;
+pub(crate) mod definition;
 mod event;
 mod guest;
 mod handle;
@@ -72,7 +73,8 @@ pub(crate) struct Owner {
     waiting: VecDeque<(Instant, Request)>,
 }
 
-/// What a turn is about.
+/// What a turn is about. One exists at a time, on the stack of its owner.
+#[allow(clippy::large_enum_variant, reason = "it is never stored")]
 enum Turn {
     Event(Option<Event>),
     Ended,

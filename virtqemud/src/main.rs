@@ -12,11 +12,10 @@ use virtbus_daemon::activation::{self, BoundFiles, Listener, Role};
 use virtbus_daemon::bus::{self, Bus};
 use virtbus_daemon::drain::{DEADLINE, Life, drain};
 use virtbus_daemon::signals::Signals;
-use virtbus_daemon::{Paths, Program, Started, Tasks, notify, start};
+use virtbus_daemon::{Program, Started, Tasks, notify, start};
 use virtbus_dbus_front::{Bus as FrontBus, Front as BusFront};
 use virtbus_rpc::auth::OwnUser;
 use virtbus_rpc::peer::SocketKind;
-use virtbus_rpc::relay::{Backends, Daemon, Owner};
 use virtbus_rpc::server::Server;
 use virtbus_rpc_front::{Admin, Front};
 use virtqemud::driver::Qemu;
@@ -65,7 +64,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
         Arc::new(Front::new(Arc::clone(&driver))),
         Arc::new(OwnUser),
         limits,
-        neighbours(&started.paths),
+        settings::neighbours(&started.paths),
     );
     let admin = Arc::new(Admin::default());
     let admin_server =
@@ -97,6 +96,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
     drop(virtbus_daemon::tasks::spawn("first steps", async move {
         begin.probe().await;
         begin.start_with_host().await;
+        begin.check_definitions().await;
     }));
 
     let idle_timeout = started.args.idle_timeout();
@@ -139,15 +139,4 @@ async fn reload(started: &Started) {
         Ok(_) => tracing::info!("configuration read again"),
         Err(error) => tracing::error!("configuration not read again: {}", start::chain(&*error)),
     }
-}
-
-/// The daemons that own what clients ask for on the same connection.
-fn neighbours(paths: &Paths) -> Backends {
-    let mode = if paths.is_session() { "session" } else { "system" };
-    let daemons = [(Owner::Network, "virtnetworkd", "network"), (Owner::Storage, "virtstoraged", "storage")];
-    daemons.into_iter().fold(Backends::new(), |backends, (owner, daemon, driver)| {
-        let read_only_socket = (!paths.is_session()).then(|| paths.socket(&format!("{daemon}-sock-ro")));
-        let socket = paths.socket(&format!("{daemon}-sock"));
-        backends.with(owner, Daemon { socket, read_only_socket, uri: format!("{driver}:///{mode}") })
-    })
 }

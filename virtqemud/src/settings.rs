@@ -1,4 +1,4 @@
-//! `qemu.conf` and the daemon's paths, turned into the engine's configuration.
+//! `qemu.conf`, the daemon's own file and its paths, turned into what engine and servers are told.
 //!
 //! A key of libvirt's that is not used here is no error: users bring their files with them. It is named in a warning.
 
@@ -9,7 +9,9 @@ use std::time::Duration;
 use virtbus_daemon::config::{Config as File, ConfigError, DaemonConfig};
 use virtbus_daemon::paths::{Mode, Paths};
 use virtbus_host::account;
-use virtbus_rpc::{keepalive::Patience, server::Limits};
+use virtbus_rpc::keepalive::Patience;
+use virtbus_rpc::relay::{Backends, Daemon, Owner};
+use virtbus_rpc::server::Limits;
 use virtqemud::config::{Config, Layout, Settings, User};
 
 /// The API version spoken: libvirt 11.3.0.
@@ -168,4 +170,15 @@ fn count(number: u32) -> usize {
 fn patience(interval: i32, count: u32) -> Patience {
     // -1 and 0 switch the pings off.
     Patience { interval: Duration::from_secs(interval.try_into().unwrap_or(0)), count }
+}
+
+/// The daemons that own what clients ask for on the same connection.
+pub(crate) fn neighbours(paths: &Paths) -> Backends {
+    let mode = if paths.is_session() { "session" } else { "system" };
+    let daemons = [(Owner::Network, "virtnetworkd", "network"), (Owner::Storage, "virtstoraged", "storage")];
+    daemons.into_iter().fold(Backends::new(), |backends, (owner, daemon, driver)| {
+        let read_only_socket = (!paths.is_session()).then(|| paths.socket(&format!("{daemon}-sock-ro")));
+        let socket = paths.socket(&format!("{daemon}-sock"));
+        backends.with(owner, Daemon { socket, read_only_socket, uri: format!("{driver}:///{mode}") })
+    })
 }

@@ -1,5 +1,7 @@
 //! The life of guests, with real QEMU: start, pause, end, survive the daemon, be stuck.
 
+#![allow(clippy::disallowed_methods, reason = "a test's own tasks need no name")]
+
 mod stand;
 
 use std::time::{Duration, Instant};

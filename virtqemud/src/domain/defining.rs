@@ -13,7 +13,6 @@ use virtbus_api::{
     hypervisor::MetadataKind,
 };
 use virtbus_schema::{
-    FormatOptions,
     domain::Domain,
     xml::{RawContent, RawElement, RawPart},
 };
@@ -23,11 +22,9 @@ use super::{
     admission::Busy,
     answer, answer_done, blocking,
     command::{Answer, Reply},
+    definition::Definition,
     job::{Apply, Job},
 };
-
-/// A definition is written with its secrets and without run-time state.
-const AT_REST: FormatOptions = FormatOptions { secure: true, inactive: true, migratable: false, status: false };
 
 impl Owner {
     /// Begins to write files; `then` gets the result in a turn of its own.
@@ -44,33 +41,41 @@ impl Owner {
     }
 
     pub(super) fn define(&mut self, document: Box<Domain>, reply: Reply) {
-        let document: Arc<Domain> = Arc::from(document);
-        let written = Arc::clone(&document);
-        let save = move |store: &virtbus_store::Definitions| {
-            store.save(&written.name, &written.format(AT_REST)).map_err(|error| to_error(&error))
-        };
-        self.write(save, move |owner, result| {
-            if result.is_ok() {
+        let definition = Arc::new(Definition::new(Arc::from(document)));
+        self.save(definition, move |owner, result| {
+            if let Ok(definition) = result {
                 // A transient guest that gets a definition counts as one that had one, as in the reference.
                 let anew = !owner.view.exists();
-                owner.replace_definition(document);
+                owner.view.definition = Some(definition);
+                if let Some(live) = &mut owner.view.live {
+                    live.updated = true;
+                }
                 owner.emit_lifecycle(if anew { Lifecycle::DefinedAdded } else { Lifecycle::DefinedUpdated });
+                answer_done(reply, Ok(()));
+            } else {
+                answer_done(reply, result.map(drop));
             }
-            answer_done(reply, result);
         });
     }
 
-    fn replace_definition(&mut self, document: Arc<Domain>) {
-        self.view.definition = Some(document);
-        if let Some(live) = &mut self.view.live {
-            live.updated = true;
-        }
-        self.changed = true;
+    /// Writes a definition; `then` gets it back once it is on disk.
+    fn save(
+        &mut self,
+        definition: Arc<Definition>,
+        then: impl FnOnce(&mut Owner, Result<Arc<Definition>>) + Send + 'static,
+    ) {
+        let name = self.view.name.to_string();
+        let save = move |store: &virtbus_store::Definitions| {
+            store.save(&name, definition.text()).map_err(|error| to_error(&error))?;
+            Ok(definition)
+        };
+        self.write(save, then);
     }
 
     pub(super) fn undefine(&mut self, flags: UndefineFlags, reply: Reply) {
-        let Some(definition) = self.view.definition.clone() else {
-            return answer(reply, Err(Error::invalid_operation("cannot undefine transient domain")));
+        let definition = match self.view.defined() {
+            Ok(definition) => definition,
+            Err(error) => return answer(reply, Err(error)),
         };
         let layout = self.shared.config.layout.clone();
         let name = definition.name.clone();
@@ -123,32 +128,33 @@ impl Owner {
 
     /// The registry has reserved `name`; the caller takes it back if this fails.
     pub(super) fn rename(&mut self, name: String, reply: Reply) {
-        let Some(definition) = &self.view.definition else {
-            return answer(reply, Err(Error::invalid_operation("cannot rename a transient domain")));
+        let definition = match self.view.defined() {
+            Ok(definition) => definition,
+            Err(error) => return answer(reply, Err(error)),
         };
         let old = definition.name.clone();
-        let mut document = Domain::clone(definition);
+        let mut document = Domain::clone(&definition);
         document.name.clone_from(&name);
-        let document = Arc::new(document);
-        let written = Arc::clone(&document);
+        let definition = Definition::new(Arc::new(document));
         let layout = self.shared.config.layout.clone();
         let (from, to) = (old.clone(), name.clone());
         let work = move |store: &virtbus_store::Definitions| {
             Belongings::of_name(&layout, &from).check_rename()?;
-            store.rename(&from, &to, &written.format(AT_REST)).map_err(|error| to_error(&error))
+            store.rename(&from, &to, definition.text()).map_err(|error| to_error(&error))?;
+            Ok(definition)
         };
         self.write(work, move |owner, result| {
-            if result.is_ok() {
+            let result = result.map(|definition| {
                 let was = owner.view.domain_ref();
                 owner.view.name = name.as_str().into();
-                owner.view.definition = Some(document);
+                owner.view.definition = Some(Arc::new(definition));
                 owner.changed = true;
                 owner.publish();
                 owner.shared.registry.drop_name(&old);
                 let kind = DomainEventKind::Lifecycle(Lifecycle::UndefinedRenamed);
                 let _ = owner.shared.events.send(Arc::new(virtbus_api::DomainEvent { domain: was, kind }));
                 owner.emit_lifecycle(Lifecycle::DefinedRenamed);
-            }
+            });
             answer_done(reply, result);
         });
     }
@@ -173,23 +179,20 @@ impl Owner {
             change.apply(Arc::make_mut(&mut live.document));
             self.changed = true;
         }
-        let definition = self.view.definition.clone().filter(|_| impact.contains(Impact::CONFIG));
-        let Some(definition) = definition else {
+        if !impact.contains(Impact::CONFIG) {
             self.emit(told);
             return answer(reply, Ok(Answer::Done));
+        }
+        let mut document = match self.view.defined() {
+            Ok(definition) => Domain::clone(&definition),
+            Err(error) => return answer(reply, Err(error)),
         };
-        let mut document = Domain::clone(&definition);
         change.apply(&mut document);
-        let document = Arc::new(document);
-        let written = Arc::clone(&document);
-        let save = move |store: &virtbus_store::Definitions| {
-            store.save(&written.name, &written.format(AT_REST)).map_err(|error| to_error(&error))
-        };
-        self.write(save, move |owner, result| {
-            if result.is_ok() {
-                owner.view.definition = Some(document);
+        self.save(Arc::new(Definition::new(Arc::new(document))), move |owner, result| {
+            let result = result.map(|definition| {
+                owner.view.definition = Some(definition);
                 owner.emit(told);
-            }
+            });
             answer_done(reply, result);
         });
     }

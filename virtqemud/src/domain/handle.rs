@@ -107,6 +107,16 @@ impl Handle {
         quiet
     }
 
+    /// Nobody can ask this domain any more, unless somebody is asking it something.
+    pub(crate) fn retire(&self) -> bool {
+        let mut mailbox = self.lock();
+        let asleep = matches!(*mailbox, Mailbox::Asleep);
+        if asleep {
+            *mailbox = Mailbox::Gone;
+        }
+        asleep
+    }
+
     /// Nobody can ask this domain any more, unless something has just arrived for it.
     pub(super) fn close(&self, inbox: &mpsc::UnboundedReceiver<Request>) -> bool {
         let mut mailbox = self.lock();

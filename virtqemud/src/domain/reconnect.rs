@@ -59,7 +59,6 @@ pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, status: Dom
     let id = status.domain.id.unwrap_or_else(|| shared.next_id());
     shared.note_id(id);
     let state = state::from_words(&status.state, &status.reason).unwrap_or(State::RunningUnknown);
-    let definition = known.as_ref().map(Handle::view);
     let make = || Handle::new(View::off(&name, uuid, None, false));
     let (handle, _) = match known {
         Some(handle) => (handle, false),
@@ -73,7 +72,7 @@ pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, status: Dom
         document: Arc::new(status.domain.clone()),
         process: status.start_time.map(|it| (pid, it)),
         balloon_kib: None,
-        updated: definition.is_some_and(|it| it.definition.is_some()) && differs(&owner.view, &status),
+        updated: differs(&owner.view, &status),
         taints: status.taints.iter().filter_map(|it| Taint::from_name(&it.flag)).collect(),
         monitor_lost: false,
     });
@@ -90,7 +89,7 @@ pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, status: Dom
 /// Whether the definition is another one than what runs was made from. Names and memory are told apart, no more: a
 /// complete comparison would need the document the guest was started from.
 fn differs(view: &View, status: &DomainStatus) -> bool {
-    view.definition.as_ref().is_some_and(|it| it.memory != status.domain.memory || it.vcpu != status.domain.vcpu)
+    view.defined().is_ok_and(|it| it.memory != status.domain.memory || it.vcpu != status.domain.vcpu)
 }
 
 impl Owner {

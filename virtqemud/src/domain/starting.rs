@@ -29,9 +29,11 @@ use crate::process::monitor::Monitor;
 impl Owner {
     /// Starts from `document`, else from the definition.
     pub(super) fn start(&mut self, document: Option<Box<Domain>>, flags: StartFlags, lease: ClientLease, reply: Reply) {
-        let document = match (document, &self.view.definition) {
+        let defined = self.view.definition.as_ref().map(|it| it.document());
+        let document = match (document, defined) {
             (Some(document), _) => Arc::from(document),
-            (None, Some(definition)) => Arc::clone(definition),
+            (None, Some(Ok(definition))) => definition,
+            (None, Some(Err(error))) => return answer(reply, Err(error)),
             (None, None) => return answer(reply, Err(Error::invalid_operation("domain is not running"))),
         };
         let id = self.shared.next_id();

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use uuid::Uuid;
-use virtbus_api::{DomainRef, hypervisor::State};
+use virtbus_api::{DomainRef, Error, Result, hypervisor::State};
 use virtbus_host::process::Stat;
 use virtbus_schema::domain::Domain;
 
-use super::taint::Taint;
+use super::{definition::Definition, taint::Taint};
 
 /// A domain as it was at the end of its owner's last turn.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct View {
     /// State and reason.
     pub(crate) state: State,
     /// What outlives the guest.
-    pub(crate) definition: Option<Arc<Domain>>,
+    pub(crate) definition: Option<Arc<Definition>>,
     /// What runs.
     pub(crate) live: Option<Live>,
     /// Whether it starts with the host.
@@ -54,7 +54,7 @@ pub(crate) struct Live {
 
 impl View {
     /// A domain that is off.
-    pub(crate) fn off(name: &str, uuid: Uuid, definition: Option<Arc<Domain>>, autostart: bool) -> Self {
+    pub(crate) fn off(name: &str, uuid: Uuid, definition: Option<Arc<Definition>>, autostart: bool) -> Self {
         Self {
             name: name.into(),
             uuid,
@@ -78,8 +78,25 @@ impl View {
     }
 
     /// The document of what runs, else the definition.
-    pub(crate) fn document(&self) -> Option<&Arc<Domain>> {
-        self.live.as_ref().map(|it| &it.document).or(self.definition.as_ref())
+    ///
+    /// # Errors
+    /// When the definition is broken.
+    pub(crate) fn document(&self) -> Result<Arc<Domain>> {
+        match &self.live {
+            Some(live) => Ok(Arc::clone(&live.document)),
+            None => self.defined(),
+        }
+    }
+
+    /// The definition.
+    ///
+    /// # Errors
+    /// When there is none, or it is broken.
+    pub(crate) fn defined(&self) -> Result<Arc<Domain>> {
+        match &self.definition {
+            Some(definition) => definition.document(),
+            None => Err(Error::invalid_operation("transient domains do not have any persistent config")),
+        }
     }
 
     /// CPU time QEMU has used, in nanoseconds; 0 when off.

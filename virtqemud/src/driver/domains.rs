@@ -81,17 +81,8 @@ fn passes(view: &View, managed_save: bool, filter: ListFilter) -> bool {
     })
 }
 
-fn wanted<'a>(view: &'a View, flags: XmlFlags) -> Result<&'a Arc<Domain>> {
-    let document = if flags.contains(XmlFlags::INACTIVE) {
-        view.definition.as_ref().or_else(|| view.document())
-    } else {
-        view.document()
-    };
-    document.ok_or_else(|| Error::internal(format!("domain '{}' has no document", view.name)))
-}
-
-fn definition(view: &View) -> Result<&Arc<Domain>> {
-    wanted(view, XmlFlags::empty())
+fn wanted(view: &View, flags: XmlFlags) -> Result<Arc<Domain>> {
+    if flags.contains(XmlFlags::INACTIVE) && view.definition.is_some() { view.defined() } else { view.document() }
 }
 
 #[async_trait]
@@ -125,7 +116,7 @@ impl Domains for Qemu {
 
     fn info(&self, domain: &DomainRef) -> Result<DomainInfo> {
         let view = self.view(domain)?;
-        let document = definition(&view)?;
+        let document = view.document()?;
         let max_memory_kib = document.memory.size.kib;
         let current = document.current_memory.map_or(max_memory_kib, |it| it.kib);
         let balloon = view.live.as_ref().and_then(|it| it.balloon_kib);
@@ -140,7 +131,7 @@ impl Domains for Qemu {
 
     fn xml(&self, domain: &DomainRef, flags: XmlFlags) -> Result<Arc<Domain>> {
         let view = self.view(domain)?;
-        wanted(&view, flags).map(Arc::clone)
+        wanted(&view, flags)
     }
 
     fn is_persistent(&self, domain: &DomainRef) -> Result<bool> {
@@ -179,11 +170,11 @@ impl Domains for Qemu {
     }
 
     fn os_type(&self, domain: &DomainRef) -> Result<String> {
-        Ok(definition(&*self.view(domain)?)?.os.kind.value.clone())
+        Ok(self.view(domain)?.document()?.os.kind.value.clone())
     }
 
     fn max_memory(&self, domain: &DomainRef) -> Result<u64> {
-        Ok(definition(&*self.view(domain)?)?.memory.size.kib)
+        Ok(self.view(domain)?.document()?.memory.size.kib)
     }
 
     fn vcpus(&self, domain: &DomainRef, flags: VcpuFlags) -> Result<u32> {
@@ -202,13 +193,7 @@ impl Domains for Qemu {
             }
             return Err(crate::domain::no_agent(view.live.as_ref().map(|it| &*it.document)));
         }
-        let document = if flags.contains(VcpuFlags::CONFIG) {
-            view.definition
-                .as_ref()
-                .ok_or_else(|| Error::invalid_operation("transient domains do not have any persistent config"))?
-        } else {
-            definition(&view)?
-        };
+        let document = if flags.contains(VcpuFlags::CONFIG) { view.defined()? } else { view.document()? };
         let vcpu = &document.vcpu;
         Ok(if flags.contains(VcpuFlags::MAXIMUM) { vcpu.count } else { vcpu.current.unwrap_or(vcpu.count) })
     }

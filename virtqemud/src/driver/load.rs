@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use virtbus_api::{ClientLease, Error, Result, flags::StartFlags, refs::LeaseGuard};
-use virtbus_schema::domain::Domain;
-use virtbus_store::{Broken, Definition};
+use virtbus_store::Broken;
 
 use super::Qemu;
-use crate::domain::{Handle, command::Command, reconnect, view::View};
+use crate::domain::{Handle, command::Command, definition::Definition, reconnect, view::View};
 
 impl Qemu {
     /// Finds all domains: reads the definitions and takes over the guests that run. When it returns, reads are right;
@@ -48,13 +47,32 @@ impl Qemu {
         Ok(())
     }
 
-    fn add(&self, definition: Definition<Domain>) {
-        let Definition { name, document, autostart, autostart_once, .. } = definition;
-        let Some(uuid) = document.uuid else { return };
-        let document = Arc::new(document);
-        let make = || Handle::new(View { autostart_once, ..View::off(&name, uuid, Some(document), autostart) });
+    fn add(&self, read: Read) {
+        let Read { name, document: (uuid, definition), autostart, autostart_once, .. } = read;
+        let definition = Arc::new(definition);
+        let make = || Handle::new(View { autostart_once, ..View::off(&name, uuid, Some(definition), autostart) });
         if let Err(error) = self.shared.registry.claim(&name, uuid, make) {
             tracing::error!(domain = name, "its definition is left out: {error}");
+        }
+    }
+
+    /// Reads each definition once and takes out those that are broken: their files are reported and left alone. For the
+    /// background, since a client meets at most an error that says so.
+    pub async fn check_definitions(&self) {
+        let shared = Arc::clone(&self.shared);
+        let checked = tokio::task::spawn_blocking(move || {
+            for handle in shared.registry.all() {
+                let view = handle.view();
+                let Some(Err(reason)) = view.definition.as_ref().map(|it| it.check()) else { continue };
+                let path = shared.definitions.path(&view.name);
+                tracing::error!("{} is left alone: {reason}", path.display());
+                if view.live.is_none() {
+                    shared.registry.remove(view.uuid, &view.name, || handle.retire());
+                }
+            }
+        });
+        if let Err(error) = checked.await {
+            tracing::error!("checking the definitions: {error}");
         }
     }
 
@@ -97,22 +115,21 @@ impl Qemu {
     }
 }
 
-fn parse(text: &str) -> std::result::Result<(String, Domain), String> {
-    let domain = Domain::parse(text).map_err(|error| error.to_string())?;
-    if domain.uuid.is_none() {
-        return Err("it has no UUID".to_owned());
-    }
-    Ok((domain.name.clone(), domain))
+/// A definition with its UUID.
+type Read = virtbus_store::Definition<(Uuid, Definition)>;
+
+fn parse(text: &str) -> std::result::Result<(String, (Uuid, Definition)), String> {
+    Definition::from_file(text).map(|(name, uuid, definition)| (name, (uuid, definition)))
 }
 
 /// A rename that was cut short leaves two files of one UUID; the newer one counts.
-fn newest(definitions: Vec<Definition<Domain>>) -> Vec<Definition<Domain>> {
-    let mut latest: HashMap<Option<Uuid>, std::time::SystemTime> = HashMap::with_capacity(definitions.len());
+fn newest(definitions: Vec<Read>) -> Vec<Read> {
+    let mut latest: HashMap<Uuid, std::time::SystemTime> = HashMap::with_capacity(definitions.len());
     for it in &definitions {
-        let entry = latest.entry(it.document.uuid).or_insert(it.written);
+        let entry = latest.entry(it.document.0).or_insert(it.written);
         *entry = (*entry).max(it.written);
     }
-    definitions.into_iter().filter(|it| latest.get(&it.document.uuid) == Some(&it.written)).collect()
+    definitions.into_iter().filter(|it| latest.get(&it.document.0) == Some(&it.written)).collect()
 }
 
 fn report(broken: &[Broken]) {

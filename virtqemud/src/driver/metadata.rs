@@ -33,10 +33,8 @@ impl Metadata for Qemu {
     fn metadata(&self, domain: &DomainRef, kind: &MetadataKind, impact: Impact) -> Result<String> {
         let view = self.view(domain)?;
         let impact = explicit(&view, impact)?;
-        let live = view.live.as_ref().map(|it| &it.document);
-        let document = if impact.contains(Impact::CONFIG) { view.definition.as_ref() } else { live };
+        let document = if impact.contains(Impact::CONFIG) { view.defined()? } else { view.document()? };
         let missing = |what: &str| Error::new(ErrorCode::NoDomainMetadata, what);
-        let document = document.ok_or_else(|| missing("Requested metadata element is not present"))?;
         match kind {
             MetadataKind::Description => {
                 document.description.clone().ok_or_else(|| missing("Requested metadata element is not present"))

@@ -118,11 +118,6 @@ impl Tentative {
         Self(Some(process))
     }
 
-    /// The process.
-    pub(crate) fn get(&self) -> Option<&Process> {
-        self.0.as_ref()
-    }
-
     /// Waits for its end. Cancel-safe.
     pub(crate) async fn ended(&mut self) {
         match &mut self.0 {

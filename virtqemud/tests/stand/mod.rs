@@ -1,5 +1,7 @@
 //! An engine below a directory of its own, with real QEMU.
 
+#![allow(clippy::expect_used, unreachable_pub, reason = "a stand for tests")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

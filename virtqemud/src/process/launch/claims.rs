@@ -138,7 +138,7 @@ impl Held {
         if let Some(log) = &mut self.log {
             log.end(why);
         }
-        let mut errors = security::take_back(&self.owners);
+        let mut errors = security::take_back(&self.owners, shared.config.settings.user.as_ref());
         for directory in &self.directories {
             match std::fs::remove_dir_all(directory) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
