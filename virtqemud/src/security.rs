@@ -8,7 +8,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid};
 use virtbus_api::{Error, Result};
 use virtbus_host::label::{self, LabelError, Owner};
 use virtbus_schema::domain_status::FileOwner;
@@ -66,11 +65,12 @@ fn to_error(error: LabelError, user: &User) -> Error {
     }
 }
 
-/// Gives files back, the last one first; returns what did not work out. Blocks on the file system.
-pub(crate) fn take_back(owners: &[FileOwner]) -> Vec<String> {
+/// Gives files that `user` had back, the last one first; returns what did not work out. Blocks on the file system.
+pub(crate) fn take_back(owners: &[FileOwner], user: Option<&User>) -> Vec<String> {
+    let guest = user.map(|it| it.uid);
     let mut errors = Vec::new();
     for FileOwner { path, uid, gid } in owners.iter().rev() {
-        match label::release(Path::new(path), Some(Owner { uid: *uid, gid: *gid }), true) {
+        match label::release(Path::new(path), guest, Some(Owner { uid: *uid, gid: *gid }), true) {
             Err(LabelError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             Err(error) => errors.push(format!("cannot give '{path}' back to {uid}:{gid}: {error}")),
             Ok(_) => {}
@@ -79,13 +79,13 @@ pub(crate) fn take_back(owners: &[FileOwner]) -> Vec<String> {
     errors
 }
 
-/// Makes `path` belong to `user`, if there is one to give it to.
+/// Makes `path` belong to `user`, if there is one to give it to. A link that was put in its place is not followed.
 ///
 /// # Errors
 /// As chown(2).
 pub(crate) fn own(path: &Path, user: Option<&User>) -> io::Result<()> {
     let Some(user) = user else { return Ok(()) };
-    nix::unistd::chown(path, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid))).map_err(io::Error::from)
+    std::os::unix::fs::lchown(path, Some(user.uid), Some(user.gid))
 }
 
 /// Whether `user` has the rights `asked` (4 read, 2 write).
@@ -120,7 +120,7 @@ mod tests {
         let before = std::fs::metadata(&path).expect("there");
         give(&[Use { write: true, ..file }], &user, &mut owners).expect("given");
         assert_eq!(std::fs::metadata(&path).expect("there").uid(), user.uid);
-        assert_eq!(take_back(&owners), [] as [String; 0]);
+        assert_eq!(take_back(&owners, Some(&user)), [] as [String; 0]);
         assert_eq!(std::fs::metadata(&path).expect("there").uid(), before.uid());
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Every function here blocks on the file system, which may be dead: call from where it can be abandoned.
 
+mod walk;
 mod xattr;
 
 use std::fs::File;
@@ -15,7 +16,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl};
+use nix::fcntl::{AtFlags, FcntlArg, fcntl};
 use nix::unistd::{Gid, Uid, fchownat};
 
 /// User and group of a file.
@@ -83,10 +84,9 @@ struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    fn open(path: &'a Path) -> Result<Self, LabelError> {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        let fd = nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty());
-        let fd = fd.map_err(|error| LabelError::Io { path: path.to_owned(), step: "open", source: error.into() })?;
+    fn open(path: &'a Path, guest: Option<u32>) -> Result<Self, LabelError> {
+        let fd = walk::open(path, guest);
+        let fd = fd.map_err(|source| LabelError::Io { path: path.to_owned(), step: "open", source })?;
         let mut held = Self { path, fd, _lock: None };
         held._lock = held.lock();
         Ok(held)
@@ -152,13 +152,13 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Gives the file at `path` (or what it links to) to `owner`. With `remember`, the owner before and one more user are
+/// Gives the file at `path` (or what it links to) to `owner`; links that this user has made are not followed. With `remember`, the owner before and one more user are
 /// noted on the file.
 ///
 /// # Errors
 /// When another guest uses it under another owner, or a system call fails; the file is as it was then.
 pub fn claim(path: &Path, owner: Owner, remember: bool) -> Result<Claim, LabelError> {
-    let held = Held::open(path)?;
+    let held = Held::open(path, Some(owner.uid))?;
     let now = held.owner()?;
     let memory = if remember { xattr::read(&held.name()) } else { None };
     let Some(memory) = memory else {
@@ -188,12 +188,14 @@ pub fn claim(path: &Path, owner: Owner, remember: bool) -> Result<Claim, LabelEr
 }
 
 /// Takes one user off the file at `path`; with the last one the owner before is restored. Where none is remembered the
-/// file goes to `fallback`, or stays as it is without one. Returns whether the file changed hands.
+/// file goes to `fallback`, or stays as it is without one. `guest` is whom it was given to, where that is known: links that
+/// this user has made are not followed, and what is not that user's any more is another file. Returns whether the file
+/// changed hands.
 ///
 /// # Errors
 /// When a system call fails. A file that is gone is an error of kind `NotFound`, which callers will want to ignore.
-pub fn release(path: &Path, fallback: Option<Owner>, remember: bool) -> Result<bool, LabelError> {
-    let held = Held::open(path)?;
+pub fn release(path: &Path, guest: Option<u32>, fallback: Option<Owner>, remember: bool) -> Result<bool, LabelError> {
+    let held = Held::open(path, guest)?;
     let memory = if remember { xattr::read(&held.name()) } else { None };
     if let Some(xattr::Memory { owner: Some(before), users }) = memory {
         if users > 1 {
@@ -205,8 +207,10 @@ pub fn release(path: &Path, fallback: Option<Owner>, remember: bool) -> Result<b
         return Ok(true);
     }
     match fallback {
-        Some(owner) => held.give_to(owner).map(|()| true),
-        None => Ok(false),
+        Some(owner) if guest.is_none_or(|guest| held.owner().is_ok_and(|now| now.uid == guest)) => {
+            held.give_to(owner).map(|()| true)
+        }
+        _ => Ok(false),
     }
 }
 

@@ -230,14 +230,23 @@ fn make_nvram(shared: &Shared, document: &Domain, anew: bool) -> Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(cannot)?;
     }
-    std::fs::copy(&template, &path).map_err(cannot)?;
+    let copy = || io::copy(&mut std::fs::File::open(&template)?, &mut create_private(&path)?);
+    copy().map_err(cannot)?;
     security::own(&path, shared.config.settings.user.as_ref()).map_err(cannot)
 }
 
 fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    io::Write::write_all(&mut create_private(path)?, content)
+}
+
+/// A new file in the place of any old one. Its directory may be QEMU's user's, who may have put a link there.
+fn create_private(path: &Path) -> io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    io::Write::write_all(&mut file, content)
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn random<const N: usize>() -> io::Result<[u8; N]> {
