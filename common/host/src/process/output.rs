@@ -137,8 +137,14 @@ async fn read_all(pipe: pipe::Receiver) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// The most a user may ask for. A QEMU that is told to quit drops what it has said and the pipe had no room for, which is
+/// most of its schema when this process is slow to read.
+const PIPE_SIZE: i32 = 1 << 20;
+
 fn pipe_from_child() -> io::Result<(pipe::Receiver, OwnedFd)> {
     let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    // Refused to a user who holds very many pipes; then the usual size must do.
+    let _ = nix::fcntl::fcntl(&write, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
     Ok((pipe::Receiver::from_owned_fd(read)?, write))
 }
 
