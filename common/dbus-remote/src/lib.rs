@@ -1,1 +1,0 @@
-//! virtbus-dbus-remote
