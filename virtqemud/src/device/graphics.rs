@@ -82,7 +82,7 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
         None | Some(ListenKind::None) => "none".to_owned(),
         Some(ListenKind::Socket) => {
             let path = first.and_then(|it| it.socket.as_deref());
-            format!("unix:{}", escape(path.ok_or_else(|| Error::internal("the VNC socket has no path yet"))?))
+            format!("vnc=unix:{}", escape(path.ok_or_else(|| Error::internal("the VNC socket has no path yet"))?))
         }
         Some(ListenKind::Address | ListenKind::Network) => {
             let host = first.and_then(|it| it.address.as_deref()).unwrap_or("127.0.0.1");

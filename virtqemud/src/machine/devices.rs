@@ -206,6 +206,6 @@ fn power_of_two(size: u32) -> u32 {
 
 fn rng(it: &mut Rng) {
     if let RngBackend::Random { path } = &mut it.backend {
-        path.get_or_insert_with(|| "/dev/urandom".to_owned());
+        path.get_or_insert_with(|| "/dev/random".to_owned());
     }
 }

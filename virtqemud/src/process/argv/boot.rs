@@ -16,12 +16,12 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
         if let Some(enable) = menu.enable {
             let _ = write!(out, "menu={},", if enable.is_on() { "on" } else { "off" });
         }
-        if let Some(timeout) = menu.timeout {
-            let _ = write!(out, "splash-time={timeout},");
-        }
     }
     if let Some(timeout) = os.bios.as_ref().and_then(|it| it.reboot_timeout) {
         let _ = write!(out, "reboot-timeout={timeout},");
+    }
+    if let Some(timeout) = os.bootmenu.as_ref().and_then(|it| it.timeout) {
+        let _ = write!(out, "splash-time={timeout},");
     }
     // Nothing but what is asked for is booted from.
     out.push_str("strict=on");

@@ -1,0 +1,151 @@
+//! Definitions against the reference: what is filled in, and the command line that follows, byte by byte.
+//!
+//! `tests/golden/domain/NAME.{xml,out.xml,argv}` were recorded from the reference (see `record.py` there); what the emulator can
+//! do was probed once and is kept in `tests/golden/caps`, so that no QEMU is needed here.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use virtbus_api::Result;
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::chardev::{ChannelTarget, CharSource, CharSourceMode, Chardev};
+use virtbus_schema::xml::FormatOptions;
+use virtqemud::capabilities::firmware::Firmware;
+use virtqemud::machine::{self, Installed};
+use virtqemud::process::argv::{self, Cx, Monitor};
+use virtqemud::process::capabilities::QemuCaps;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
+}
+
+fn caps() -> QemuCaps {
+    let text = std::fs::read(golden().join("caps/qemu-10.0.2-x86_64.json")).expect("the probed capabilities are there");
+    serde_json::from_slice(&text).expect("they are what is written today")
+}
+
+/// Firmware as Debian's ovmf package describes it.
+fn installed() -> Installed {
+    let one = |code: &str, vars: &str, machines: &str, features: &str| -> Firmware {
+        let text = format!(
+            r#"{{"interface-types": ["uefi"], "mapping": {{"device": "flash",
+            "executable": {{"filename": "/usr/share/OVMF/{code}", "format": "raw"}},
+            "nvram-template": {{"filename": "/usr/share/OVMF/{vars}", "format": "raw"}}}},
+            "targets": [{{"architecture": "x86_64", "machines": [{machines}]}}], "features": [{features}]}}"#
+        );
+        serde_json::from_str(&text).expect("a descriptor")
+    };
+    let secure = r#""requires-smm", "secure-boot""#;
+    Installed {
+        firmware: vec![
+            one("OVMF_CODE_4M.ms.fd", "OVMF_VARS_4M.ms.fd", r#""pc-q35-*""#, &format!(r#""enrolled-keys", {secure}"#)),
+            one("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.fd", r#""pc-q35-*""#, secure),
+            one("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", r#""pc-i440fx-*", "pc-q35-*""#, ""),
+        ],
+        nvram: PathBuf::from("/var/lib/libvirt/qemu/nvram"),
+    }
+}
+
+/// Channels get their paths from whoever starts the guest.
+fn choose_paths(domain: &mut Domain, short_name: &str) {
+    for channel in &mut domain.devices.channels {
+        if let (ChannelTarget::Virtio { name, .. }, Chardev::Unix { source, .. }) =
+            (&channel.target, &mut channel.chardev)
+        {
+            let source = source.get_or_insert_with(CharSource::default);
+            if source.path.is_none() {
+                let name = name.as_deref().unwrap_or_default();
+                source.mode = Some(CharSourceMode::Bind);
+                source.path = Some(format!("/run/libvirt/qemu/channel/{short_name}/{name}"));
+            }
+        }
+    }
+}
+
+/// The command line of a complete guest, one word per line, as `record.py` writes it.
+fn command_line(mut domain: Domain, caps: &QemuCaps) -> Result<String> {
+    let short_name = format!("-1-{}", domain.name.chars().take(20).collect::<String>());
+    argv::as_shown(&mut domain)?;
+    argv::name_parts(&mut domain);
+    choose_paths(&mut domain, &short_name);
+    let home = PathBuf::from(format!("/var/lib/libvirt/qemu/domain-{short_name}"));
+    let cx = Cx {
+        caps,
+        home: &home,
+        monitor: Monitor::Path(home.join("monitor.sock")),
+        networks: HashMap::new(),
+        sandbox: true,
+        dump_guest_core: false,
+        now: 0,
+    };
+    let line = argv::build(&domain, cx)?;
+    let kept = line.env.iter().filter(|(name, _)| name != "PATH").map(|(name, value)| format!("{name}={value}"));
+    let words = kept.chain([line.program.display().to_string()]).chain(line.args);
+    Ok(words.map(|word| mask(&word) + "\n").collect())
+}
+
+/// Numbers of descriptors are not part of what is compared.
+fn mask(word: &str) -> String {
+    let Some((before, rest)) = word.split_once(r#""fd":""#) else { return word.to_owned() };
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!(r#"{before}"fd":"@FD@{after}"#)
+}
+
+/// The first line that differs, for the message.
+fn difference<'a>(want: &'a str, got: &'a str) -> Option<(usize, &'a str, &'a str)> {
+    if want == got {
+        return None;
+    }
+    let mut want = want.lines();
+    let mut got = got.lines();
+    for number in 1.. {
+        let (want, got) = (want.next(), got.next());
+        if want != got || want.is_none() {
+            return Some((number, want.unwrap_or("the end"), got.unwrap_or("the end")));
+        }
+    }
+    None
+}
+
+#[test]
+fn definitions_are_filled_in_as_by_the_reference() {
+    let (caps, installed) = (caps(), installed());
+    let mut cases = 0;
+    let mut faults = Vec::new();
+    for entry in std::fs::read_dir(golden().join("domain")).expect("the cases are there") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some(name) = name.strip_suffix(".xml").filter(|it| !it.ends_with(".out")) else { continue };
+        let read =
+            |suffix: &str| std::fs::read_to_string(path.with_file_name(format!("{name}.{suffix}"))).expect("recorded");
+        cases += 1;
+        let mut domain = Domain::parse(&read("xml")).expect("a definition");
+        if let Err(error) = machine::complete_with(&mut domain, &caps, Some(&installed)) {
+            faults.push(format!("{name}: {error}"));
+            continue;
+        }
+        let options = FormatOptions { secure: true, inactive: true, ..FormatOptions::default() };
+        let out = domain.format(options);
+        if let Some((line, want, got)) = difference(&read("out.xml"), &out) {
+            faults.push(format!("{name}.out.xml:{line}\n  want {want}\n  got  {got}"));
+        }
+        // Once more: what is filled in stays as it is. Only disks whose bus was not named move once, in the reference as well.
+        let mut again = Domain::parse(&out).expect("our own document");
+        machine::complete_with(&mut again, &caps, Some(&installed)).expect("complete already");
+        if let Some((line, want, got)) = difference(&out, &again.format(options))
+            && name != "disk-order"
+        {
+            faults.push(format!("{name} changes when it is completed again, line {line}\n  was {want}\n  is  {got}"));
+        }
+        match command_line(domain, &caps) {
+            Err(error) => faults.push(format!("{name}.argv: {error}")),
+            Ok(got) => {
+                if let Some((line, want, got)) = difference(&read("argv"), &got) {
+                    faults.push(format!("{name}.argv:{line}\n  want {want}\n  got  {got}"));
+                }
+            }
+        }
+    }
+    assert!(cases >= 40, "only {cases} cases found");
+    assert!(faults.is_empty(), "{} of {cases}:\n{}", faults.len(), faults.join("\n"));
+}
