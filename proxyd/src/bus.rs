@@ -16,10 +16,12 @@ use std::{
 use futures_util::TryStreamExt as _;
 use virtbus_daemon::bus::Bus;
 use zbus::{
-    Connection, MatchRule, Message, MessageStream, Structure, Variant,
+    Connection, MatchRule, Message, MessageStream, Variant,
     fdo::{ConnectionCredentials, DBusProxy},
     message::{Flags, Header, Type},
 };
+
+use crate::body::with_body_of;
 
 /// The name that libvirt-dbus has.
 const LEGACY_NAME: &str = "org.libvirt";
@@ -261,14 +263,4 @@ fn has_doubled_variants(call: &Header<'_>) -> bool {
         call.interface().is_some_and(|it| it == interface) && call.member().is_some_and(|it| it == member)
     };
     is("org.freedesktop.DBus.Properties", "GetAll") || is("org.libvirt.Domain", "GetStats")
-}
-
-/// A message with the body of another one, whatever it holds.
-fn with_body_of(message: &Message, builder: zbus::message::Builder<'_>) -> zbus::Result<Message> {
-    let body = message.body();
-    if body.is_empty() {
-        return builder.build(&());
-    }
-    let content: Structure<'_> = body.deserialize()?;
-    builder.build(&content)
 }

@@ -4,6 +4,7 @@
 //! It reads one body, that of `CONNECT_OPEN`, and knows no guest, pool or network.
 
 mod backends;
+mod body;
 mod bus;
 mod session;
 
@@ -17,7 +18,7 @@ use virtbus_daemon::config::DaemonConfig;
 use virtbus_daemon::drain::{DEADLINE, Life, drain};
 use virtbus_daemon::signals::Signals;
 use virtbus_daemon::{Program, Started, Tasks, notify, start};
-use virtbus_rpc::auth::OwnUser;
+use virtbus_rpc::auth;
 use virtbus_rpc::keepalive::Patience;
 use virtbus_rpc::peer::SocketKind;
 use virtbus_rpc::server::{Limits, Server};
@@ -55,7 +56,12 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
     let listeners = activation::listen(&wanted, std::mem::take(&mut started.passed))?;
     let _files = BoundFiles::of(&listeners);
     let service = Arc::new(Session::new(&started.paths));
-    let server = Server::relaying(service, Arc::new(OwnUser), limits(&started.config), backends);
+    let server = Server::relaying(
+        service,
+        auth::of_configuration(started.config.auth_unix_rw),
+        limits(&started.config),
+        backends,
+    );
 
     let (tasks, supervisor) = Tasks::new();
     for listener in listeners {
