@@ -167,7 +167,7 @@ impl Field {
             }
             Kind::Attr | Kind::Child if self.lenient => {
                 let lenient = if self.kind == Kind::Attr {
-                    quote!(::virtbus_xml::decode::optional_attr::<#inner>(#place).unwrap_or_default())
+                    quote!(::virtbus_xml::decode::lenient_attr::<#inner>(__node, #path, #name))
                 } else {
                     quote!(::virtbus_xml::decode::optional_child::<#inner>(#place).unwrap_or_default())
                 };

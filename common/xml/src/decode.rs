@@ -106,6 +106,14 @@ pub fn optional_attr<T: Value>(node: Node<'_>, path: &[&str], name: &str, kind: 
     attr.read().map(Some).map_err(|error| error.under(kind))
 }
 
+/// An attribute that counts as absent when it is not such a value. No error is made only to be thrown away: finding its place
+/// costs a walk through the document.
+#[must_use]
+pub fn lenient_attr<T: Value>(node: Node<'_>, path: &[&str], name: &str) -> Option<T> {
+    let attr = node.descend(path)?.attr(name)?;
+    T::from_text(attr.value()).ok()
+}
+
 /// An attribute that must be there if its element is.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashMap;
 
 use crate::error::{Error, ErrorKind, Fault, Result, hint_for};
 use crate::names;
@@ -202,14 +203,33 @@ impl<'d> Node<'d> {
         None
     }
 
+    /// The namespaces declared on this element and those around it, by prefix; an empty one takes a prefix back.
+    pub(crate) fn declarations(self) -> HashMap<&'d str, &'d str> {
+        let mut found = HashMap::new();
+        let mut at = Some(self);
+        while let Some(node) = at {
+            for attr in node.attrs_raw() {
+                if let Some(prefix) = names::declared_prefix(attr.name) {
+                    found.entry(prefix).or_insert(&*attr.value);
+                }
+            }
+            at = node.parent();
+        }
+        found
+    }
+
     /// Whether this element is meant by a schema name: a plain name has no prefix, `qemu:arg` is matched by namespace.
     #[must_use]
     pub fn is(self, name: &str) -> bool {
+        self.is_named(names::split(name))
+    }
+
+    fn is_named(self, (prefix, local): (&str, &str)) -> bool {
         let own = self.name();
-        match names::split(name) {
-            ("", _) => own == name,
-            (prefix, local) => names::split(own).1 == local && self.namespace() == names::namespace_of(prefix),
+        if prefix.is_empty() {
+            return own == local;
         }
+        names::split(own).1 == local && self.namespace() == names::namespace_of(prefix)
     }
 
     /// The element around this one.
@@ -251,7 +271,8 @@ impl<'d> Node<'d> {
 
     /// The child elements of this name, in order; they count as known as they are met.
     pub fn children(self, name: &str) -> impl Iterator<Item = Node<'d>> {
-        self.nodes().filter(move |it| it.is(name)).inspect(|it| it.entry().used.set(true))
+        let name = names::split(name);
+        self.nodes().filter(move |it| it.is_named(name)).inspect(|it| it.entry().used.set(true))
     }
 
     /// The first child element of this name; it counts as known.

@@ -1,5 +1,7 @@
 //! Elements nobody interprets, kept whole: foreign metadata and what has no field yet.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::decode::Xml;
 use crate::describe::Describe;
 use crate::document::{Content, Node};
@@ -55,33 +57,20 @@ impl RawElement {
 
     /// Brings along the declarations of prefixes that stand on an element outside.
     fn declare_prefixes(&mut self, node: Node<'_>) {
-        let mut used = Vec::new();
-        self.undeclared(&mut Vec::new(), &mut used);
-        for prefix in used {
-            if let Some(uri) = node.resolve(&prefix) {
-                let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
-                self.attrs.insert(0, (name, uri.to_owned()));
-            }
+        let mut search = Prefixes::default();
+        search.visit(self);
+        if search.used.is_empty() {
+            return;
         }
-    }
-
-    /// Prefixes used in here without a declaration in here.
-    fn undeclared(&self, declared: &mut Vec<String>, used: &mut Vec<String>) {
-        let outside = declared.len();
-        declared.extend(self.attrs.iter().filter_map(|(name, _)| names::declared_prefix(name)).map(str::to_owned));
-        let attrs = self.attrs.iter().map(|(name, _)| name).filter(|name| !names::is_declaration(name));
-        let own = std::iter::once(names::split(&self.name).0);
-        for prefix in own.chain(attrs.map(|it| names::split(it).0).filter(|it| !it.is_empty())) {
-            if prefix != "xml" && !declared.iter().chain(&*used).any(|it| it == prefix) {
-                used.push(prefix.to_owned());
-            }
-        }
-        for part in &self.parts {
-            if let RawPart::Element(element) = part {
-                element.undeclared(declared, used);
-            }
-        }
-        declared.truncate(outside);
+        let outside = node.declarations();
+        let declare = |prefix: &&str| {
+            let uri = outside.get(prefix).filter(|uri| !uri.is_empty())?;
+            let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
+            Some((name, (*uri).to_owned()))
+        };
+        let mut attrs: Vec<_> = search.used.iter().rev().filter_map(declare).collect();
+        attrs.append(&mut self.attrs);
+        self.attrs = attrs;
     }
 
     /// The namespace declared on the element itself.
@@ -135,9 +124,46 @@ impl RawElement {
     }
 }
 
+/// Prefixes used in an element without a declaration in there, in the order they are met.
+#[derive(Default)]
+struct Prefixes<'e> {
+    /// Those declared around the place being visited, and how often.
+    declared: HashMap<&'e str, usize>,
+    used: Vec<&'e str>,
+    seen: HashSet<&'e str>,
+}
+
+impl<'e> Prefixes<'e> {
+    fn visit(&mut self, element: &'e RawElement) {
+        let declared = || element.attrs.iter().filter_map(|(name, _)| names::declared_prefix(name));
+        for prefix in declared() {
+            *self.declared.entry(prefix).or_default() += 1;
+        }
+        let attrs = element.attrs.iter().map(|(name, _)| name).filter(|name| !names::is_declaration(name));
+        let own = std::iter::once(names::split(&element.name).0);
+        for prefix in own.chain(attrs.map(|it| names::split(it).0).filter(|it| !it.is_empty())) {
+            let is_declared = self.declared.get(prefix).is_some_and(|count| *count > 0);
+            if prefix != "xml" && !is_declared && self.seen.insert(prefix) {
+                self.used.push(prefix);
+            }
+        }
+        for part in &element.parts {
+            if let RawPart::Element(element) = part {
+                self.visit(element);
+            }
+        }
+        for prefix in declared() {
+            self.declared.entry(prefix).and_modify(|count| *count -= 1);
+        }
+    }
+}
+
+/// libxml2 indents no further than 60 blanks, so that depth does not multiply a document.
+const MAX_INDENT: usize = 30;
+
 fn new_line(out: &mut String, depth: usize) {
     out.push('\n');
-    for _ in 0..depth {
+    for _ in 0..depth.min(MAX_INDENT) {
         out.push_str("  ");
     }
 }
@@ -204,13 +230,9 @@ impl Xml for RawContent {
     /// Keeps the first element of each namespace; one in no namespace belongs to nobody and is left out.
     fn read(node: Node<'_>) -> Result<Self> {
         node.keep_all();
-        let mut content = Self::default();
-        for element in node.elements() {
-            if element.namespace().is_some_and(|uri| content.in_namespace(uri).is_none()) {
-                content.elements.push(RawElement::take(element));
-            }
-        }
-        Ok(content)
+        let mut seen = HashSet::new();
+        let is_first = |it: &Node<'_>| it.namespace().is_some_and(|uri| seen.insert(uri.to_owned()));
+        Ok(Self { elements: node.elements().filter(is_first).map(RawElement::take).collect() })
     }
 
     fn write_attrs(&self, _: &mut Writer) {}

@@ -18,6 +18,9 @@ pub struct FormatOptions {
     pub status: bool,
 }
 
+/// Levels beyond this are indented no further, so that depth does not multiply a document.
+const MAX_INDENT: usize = 64;
+
 /// Where the writer stands within the innermost open element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -172,7 +175,7 @@ impl Writer {
 
     fn indent(&mut self) {
         const BLANKS: &str = "                                ";
-        let mut left = self.depth * 2;
+        let mut left = self.depth.min(MAX_INDENT) * 2;
         while left > 0 {
             let part = left.min(BLANKS.len());
             self.out.push_str(&BLANKS[..part]);

@@ -1,6 +1,8 @@
 //! What the parts of a domain say about each other: completed where one implies another, refused where they contradict.
 //! Each rule was observed on the reference; none needs the host.
 
+use std::collections::BTreeSet;
+
 use virtbus_xml::{Error, ErrorKind, Node};
 
 use super::{
@@ -127,10 +129,9 @@ impl Domain {
     }
 
     fn check_labels(&self, node: Node<'_>) -> Checked {
-        for (at, label) in self.seclabels.iter().enumerate() {
-            let earlier = self.seclabels.get(..at).unwrap_or_default();
-            if label.model.is_some() && earlier.iter().any(|it| it.model == label.model) {
-                let model = label.model.as_deref().unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        for model in self.seclabels.iter().filter_map(|it| it.model.as_deref()) {
+            if !seen.insert(model) {
                 return Err(node.error(ErrorKind::Conflict, format!("two security labels of model {model}")));
             }
         }

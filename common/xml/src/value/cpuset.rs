@@ -10,6 +10,8 @@ use crate::writer::Escaped;
 /// The largest number a set may hold plus one; the reference's bitmaps of CPUs end there.
 const LIMIT: u32 = 16384;
 
+const WORDS: usize = word_of(LIMIT);
+
 /// A set of CPU or node numbers; written as ranges in ascending order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct CpuSet(pub BTreeSet<u32>);
@@ -46,30 +48,41 @@ impl std::str::FromStr for CpuSet {
 }
 
 fn parse(text: &str) -> Option<CpuSet> {
-    let mut set = BTreeSet::new();
+    // A range costs its words, not its numbers: a text may name the widest one a million times.
+    let mut words = [0_u64; WORDS];
     if text.trim().is_empty() {
         return None;
     }
     for part in text.split(',') {
         let part = part.trim();
         if let Some(excluded) = part.strip_prefix('^') {
-            set.remove(&number(excluded)?);
+            let number = number(excluded)?;
+            *words.get_mut(word_of(number))? &= !(1 << (number % 64));
             continue;
         }
-        match part.split_once('-') {
-            None => {
-                set.insert(number(part)?);
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return None;
+        }
+        let begin = u64::MAX << (first % 64);
+        let end = u64::MAX >> (63 - last % 64);
+        match words.get_mut(word_of(first)..=word_of(last))? {
+            [only] => *only |= begin & end,
+            [head, middle @ .., tail] => {
+                *head |= begin;
+                middle.fill(u64::MAX);
+                *tail |= end;
             }
-            Some((first, last)) => {
-                let (first, last) = (number(first)?, number(last)?);
-                if first > last {
-                    return None;
-                }
-                set.extend(first..=last);
-            }
+            [] => {}
         }
     }
-    Some(CpuSet(set))
+    let is_in = |it: &u32| words.get(word_of(*it)).is_some_and(|word| word >> (it % 64) & 1 == 1);
+    Some(CpuSet((0..LIMIT).filter(is_in).collect()))
+}
+
+const fn word_of(number: u32) -> usize {
+    (number / 64) as usize
 }
 
 fn number(text: &str) -> Option<u32> {
@@ -118,6 +131,9 @@ mod tests {
         let shown = |text: &str| text.parse::<CpuSet>().map(|it| it.to_string()).ok();
         assert_eq!(shown("0-3,^2,8").as_deref(), Some("0-1,3,8"));
         assert_eq!(shown("1,0").as_deref(), Some("0-1"));
+        assert_eq!(shown("0-16383,^64,^16383").as_deref(), Some("0-63,65-16382"));
+        assert_eq!(shown("60-70,63-64,128-191, 200 - 201").as_deref(), Some("60-70,128-191,200-201"));
+        assert_eq!(shown("63,64,127-128").as_deref(), Some("63-64,127-128"));
         for bad in ["x", "", "3-1", "1-", "99999999", "-1", "1,,2"] {
             assert_eq!(shown(bad), None, "{bad}");
         }

@@ -1,6 +1,6 @@
 //! `<disk>`: drives of all kinds. It refuses to know images: formats and sizes are the host's business.
 
-use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Describe, Error, ErrorKind, Node, OnOff, Writer, Xml, XmlEnum, YesNo};
 
 mod driver;
 mod source;
@@ -241,19 +241,68 @@ pub struct Transient {
 }
 
 /// `<backingStore>`: the image below; an empty one ends the chain.
-#[derive(Debug, Clone, PartialEq, Default, Xml)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct BackingStore {
-    #[xml(attr = "type")]
     pub kind: Option<DiskKind>,
-    #[xml(attr, live)]
     pub index: Option<u32>,
-    #[xml(child)]
     pub format: Option<Format>,
-    #[xml(child)]
     pub source: Option<DiskSource>,
-    #[xml(child = "backingStore")]
     pub below: Option<Box<Self>>,
 }
+
+/// What a `<backingStore>` says of its own image.
+#[derive(Xml)]
+struct Image {
+    #[xml(attr = "type")]
+    kind: Option<DiskKind>,
+    #[xml(attr, live)]
+    index: Option<u32>,
+    #[xml(child)]
+    format: Option<Format>,
+    #[xml(child)]
+    source: Option<DiskSource>,
+}
+
+/// Reading goes down the chain in a loop: on a stack, the deepest document would need more than a worker has.
+impl Xml for BackingStore {
+    fn read(node: Node<'_>) -> Result<Self, Error> {
+        let nodes = std::iter::successors(Some(node), |it| it.child(BELOW));
+        let images = nodes.map(Image::read).collect::<Result<Vec<_>, _>>()?;
+        let chain = images.into_iter().rev().fold(None, |below, Image { kind, index, format, source }| {
+            Some(Box::new(Self { kind, index, format, source, below }))
+        });
+        Ok(chain.map(|it| *it).unwrap_or_default())
+    }
+
+    fn write_attrs(&self, w: &mut Writer) {
+        if let Some(kind) = &self.kind {
+            w.attr("type", kind);
+        }
+        if let Some(index) = self.index.filter(|_| !w.options().inactive) {
+            w.attr("index", &index);
+        }
+    }
+
+    fn write_content(&self, w: &mut Writer) {
+        if let Some(format) = &self.format {
+            format.write("format", w);
+        }
+        if let Some(source) = &self.source {
+            source.write("source", w);
+        }
+        if let Some(below) = &self.below {
+            below.write(BELOW, w);
+        }
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        Image::describe(to);
+        virtbus_xml::describe::child::<Self>(to, BELOW);
+    }
+}
+
+/// The element of the image below.
+const BELOW: &str = "backingStore";
 
 impl BackingStore {
     /// Whether it says that there is nothing below.

@@ -1,6 +1,6 @@
 //! `<source>` of a disk or of an image in its chain: one type for all kinds, since they share most of it.
 
-use virtbus_xml::{Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
 
 use super::DiskKind;
 use crate::domain::device::address::PciAddress;
@@ -365,6 +365,7 @@ pub struct Format {
 
 /// `<dataStore type='file'>`: the external data file of a qcow2 image.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(before = DataStore::check_depth)]
 pub struct DataStore {
     #[xml(attr = "type")]
     pub kind: DiskKind,
@@ -372,4 +373,15 @@ pub struct DataStore {
     pub format: Option<Format>,
     #[xml(child)]
     pub source: Option<DiskSource>,
+}
+
+impl DataStore {
+    /// A store of a store is nothing a disk can be; a few levels are read, since they do no harm.
+    fn check_depth(node: Node<'_>) -> Result<(), Error> {
+        let around = std::iter::successors(node.parent(), |it| it.parent());
+        if around.filter(|it| it.local_name() == node.local_name()).count() < 8 {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::Unsupported, "data stores nest too deeply"))
+    }
 }
