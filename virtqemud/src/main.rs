@@ -14,7 +14,7 @@ use virtbus_daemon::drain::{DEADLINE, Life, drain};
 use virtbus_daemon::signals::Signals;
 use virtbus_daemon::{Program, Started, Tasks, notify, start};
 use virtbus_dbus_front::{Bus as FrontBus, Front as BusFront};
-use virtbus_rpc::auth::OwnUser;
+use virtbus_rpc::auth;
 use virtbus_rpc::peer::SocketKind;
 use virtbus_rpc::server::Server;
 use virtbus_rpc_front::{Admin, Front};
@@ -62,7 +62,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
     let limits = settings::limits(&started.config);
     let server = Server::relaying(
         Arc::new(Front::new(Arc::clone(&driver))),
-        Arc::new(OwnUser),
+        auth::of_configuration(started.config.auth_unix_rw),
         limits,
         settings::neighbours(&started.paths),
     );

@@ -3,6 +3,8 @@
 //! The decision is a [`Policy`], so that polkit can be asked by whoever can reach it. What an admitted client may do is
 //! not known here.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use virtbus_host::fd;
 
@@ -32,6 +34,26 @@ pub trait Policy: Send + Sync + 'static {
     /// What the client is answered with; it may try again.
     async fn ask_polkit(&self, _client: &Client) -> Result<(), Failure> {
         Err(error::plain(error::AUTH_UNAVAILABLE, "polkit is not asked by this daemon"))
+    }
+}
+
+/// The policy that `auth_unix_rw` of the configuration asks for. `none` leaves the decision to the permissions of the
+/// sockets, as it does in the reference; anything else, and no word at all, keeps others out.
+#[must_use]
+pub fn of_configuration(auth_unix_rw: Option<&str>) -> Arc<dyn Policy> {
+    if auth_unix_rw == Some("none") { Arc::new(WhoeverConnects) } else { Arc::new(OwnUser) }
+}
+
+/// Admits whoever the permissions of the sockets let connect; to the admin socket the daemon's own user only.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WhoeverConnects;
+
+impl Policy for WhoeverConnects {
+    fn admission(&self, client: &Client) -> Admission {
+        match client.socket() {
+            SocketKind::Admin => OwnUser.admission(client),
+            SocketKind::ReadOnly | SocketKind::ReadWrite => Admission::Admitted,
+        }
     }
 }
 
