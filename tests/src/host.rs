@@ -3,13 +3,17 @@
 //!
 //! Its root directory is seen from outside through `/proc/PID/root`. It has no D-Bus until one is started.
 
+#![allow(clippy::expect_used, reason = "what tests stand on fails by panicking")]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use xtask::build::{self, Profile};
@@ -56,7 +60,9 @@ impl Host {
     /// When the machine lacks something, or the test is not run by root.
     #[must_use]
     pub fn new() -> Self {
-        build::daemons(Profile::Debug).expect("the daemons; `cargo xtask setup` prepares a machine");
+        static BUILT: LazyLock<Result<(), String>> =
+            LazyLock::new(|| build::daemons(Profile::Debug).map_err(|why| format!("{why:#}")));
+        BUILT.as_ref().expect("the daemons; `cargo xtask setup` prepares a machine");
         let programs = Profile::Debug.bin_dir().canonicalize().expect("the daemons' directory");
         let mut unshare = program("unshare");
         unshare.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]);
@@ -131,7 +137,8 @@ impl Host {
         command
     }
 
-    /// What root's virsh prints, or what it says on failing.
+    /// What root's virsh prints, or what it says on failing. It is given `qemu:///system`, by which it finds virtqemud's own
+    /// socket, and virtproxyd's without that; a URI among `args` counts more.
     ///
     /// # Errors
     ///
@@ -141,10 +148,10 @@ impl Host {
     ///
     /// When there is no virsh.
     pub fn virsh(&self, args: &[&str]) -> Result<String, String> {
-        said(self.command("virsh").args(args))
+        said(self.command("virsh").args(["-c", "qemu:///system"]).args(args))
     }
 
-    /// As [`Host::virsh`], by [`USER`].
+    /// As [`Host::virsh`], by [`USER`] and for `qemu:///session`.
     ///
     /// # Errors
     ///
@@ -154,7 +161,7 @@ impl Host {
     ///
     /// When there is no virsh.
     pub fn virsh_of_user(&self, args: &[&str]) -> Result<String, String> {
-        said(self.command_of_user("virsh").args(args))
+        said(self.command_of_user("virsh").args(["-c", "qemu:///session"]).args(args))
     }
 
     /// A domain that boots the tiny guest, whose files are put where everybody on the host can read them.
@@ -205,12 +212,19 @@ impl Host {
         Daemon { child: child.spawn().expect("a daemon"), notify, log, heard: Vec::new() }
     }
 
-    /// The daemon of that name, or a guest's emulator, as processes of the host see it.
+    /// The processes of that program (its name's beginning), as the host numbers them.
     #[must_use]
-    pub fn pids(&self, name: &str) -> Vec<u32> {
-        let out = self.command("pgrep").args(["-f", &format!("^[^ ]*/{name}")]).output();
-        let text = out.map(|it| String::from_utf8_lossy(&it.stdout).into_owned()).unwrap_or_default();
-        text.lines().filter_map(|it| it.parse().ok()).collect()
+    pub fn pids(&self, program: &str) -> Vec<u32> {
+        let proc = self.path("/proc");
+        let is_it = |pid: u32| {
+            let words = fs::read(proc.join(pid.to_string()).join("cmdline")).unwrap_or_default();
+            let first = words.split(|it| *it == 0).next().unwrap_or_default();
+            Path::new(OsStr::from_bytes(first))
+                .file_name()
+                .is_some_and(|it| it.as_bytes().starts_with(program.as_bytes()))
+        };
+        let entries = fs::read_dir(&proc).into_iter().flatten().flatten();
+        entries.filter_map(|it| it.file_name().to_str()?.parse().ok()).filter(|pid| is_it(*pid)).collect()
     }
 
     /// Sends a signal, by name, to each process of [`Host::pids`].
@@ -221,8 +235,8 @@ impl Host {
     pub fn signal(&self, name: &str, signal: &str) {
         let pids = self.pids(name);
         assert!(!pids.is_empty(), "no {name} on this host");
-        let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
-        said(self.command("kill").arg(format!("-{signal}")).args(pids)).expect("kill");
+        let pids: String = pids.iter().map(|it| format!(" {it}")).collect();
+        said(self.command("sh").args(["-c", &format!("kill -{signal}{pids}")])).expect("kill");
     }
 }
 

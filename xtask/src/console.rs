@@ -1,7 +1,7 @@
 //! A guest's console as a person uses it: `virsh console` on a terminal, with what it shows and what is typed.
 
 use std::io::{Read as _, Write as _};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,11 @@ impl Console {
     pub fn open(stack: &Stack, uri: &str, domain: &str, args: &str) -> Result<Self> {
         let mut command = stack.client("script");
         command.args(["-qfec", &format!("virsh -c '{uri}' console {args} {domain}"), "/dev/null"]);
+        Self::of(command)
+    }
+
+    /// The console that this command opens: `script` around `virsh console`.
+    pub fn of(mut command: Command) -> Result<Self> {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.context("script")?;
         let input = child.stdin.take().context("no input")?;
