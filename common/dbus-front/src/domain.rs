@@ -53,7 +53,8 @@ impl Domain {
         Ok(self.cx.driver.state(&self.target())?.is_active())
     }
 
-    #[zbus(property)]
+    // Invalidated and not sent along: for the new value zbus would start an object server of its own on our connection.
+    #[zbus(property(emits_changed_signal = "invalidates"))]
     pub(crate) async fn autostart(&self) -> Result<bool> {
         Ok(self.cx.driver.autostart(&self.target())?)
     }
