@@ -9,14 +9,16 @@ use std::sync::Arc;
 use virtbus_api::{Result, event::Lifecycle, hypervisor::State};
 use virtbus_qmp::{
     Client,
-    commands::{QueryStatus, RunState},
+    commands::{QueryStatus, Quit, RunState},
 };
 use virtbus_schema::domain_status::DomainStatus;
 
 use super::{
     Owner,
+    admission::Busy,
     guest::{Guest, Lease},
     handle::Handle,
+    job::{Apply, Job},
     state,
     stopping::Why,
     taint::Taint,
@@ -36,7 +38,7 @@ impl Owner {
     /// Writes the status file, while there is a guest.
     pub(super) fn save_status(&self) {
         let (Some(guest), Some(live)) = (&self.guest, &self.view.live) else { return };
-        let status = launch::status(&guest.claims, &live.document, &guest.process, self.view.state);
+        let status = launch::status(&guest.claims, &live.document, Some(&guest.process), self.view.state);
         let status = DomainStatus {
             fakereboot: guest.rebooting,
             autodestroy: guest.lease.is_some(),
@@ -116,6 +118,9 @@ impl Owner {
     fn take_over(&mut self, status: DomainStatus, pid: i32) {
         let id = self.view.live.as_ref().map_or(0, |it| it.id);
         let mut claims = Claims::found(&self.shared, id, &status);
+        if pid == 0 {
+            return self.undo_start(&claims.short_name.clone(), claims);
+        }
         let process = match status.start_time {
             Some(start_time) => Process::find(pid, start_time),
             None => Process::find_qemu(pid, &status.domain.name),
@@ -156,12 +161,28 @@ impl Owner {
         self.changed = true;
     }
 
+    /// The daemon ended while it was starting the guest, so nobody knows the process. If there is one, it listens on
+    /// the monitor's socket, and is told to go.
+    fn undo_start(&mut self, short_name: &str, claims: Claims) {
+        let path = launch::monitor_path(&self.shared.config.layout.lib, short_name);
+        let subject = format!("domain '{}'", self.view.name);
+        self.job = Some(Job::new(Busy::Stop { force: true }, async move {
+            if let Ok((client, _)) = launch::connect(&path).and_then(|socket| Client::new(socket, subject)) {
+                let quit = client.submit(&Quit);
+                // It says so, or just goes; a socket whose other end is closed is the end as well.
+                let _ = quit.reply(ANSWER).await;
+                let _ = tokio::time::timeout(ANSWER, client.closed()).await;
+            }
+            let (_, errors) = claims.release("failed").await;
+            for error in errors {
+                tracing::warn!("cleaning up: {error}");
+            }
+            Box::new(|owner: &mut Owner| owner.turn_off(Why::Failed)) as Apply
+        }));
+    }
+
     /// The guest ended while no daemon ran.
     fn ended_meanwhile(&mut self, claims: Claims) {
-        use super::{
-            admission::Busy,
-            job::{Apply, Job},
-        };
         self.job = Some(Job::new(Busy::Stop { force: true }, async move {
             let (_, errors) = claims.release("crashed").await;
             for error in errors {

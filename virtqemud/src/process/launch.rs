@@ -126,8 +126,8 @@ pub(crate) fn monitor_path(lib: &Path, short_name: &str) -> PathBuf {
     lib.join(format!("domain-{short_name}")).join("monitor.sock")
 }
 
-/// What is kept of a running domain.
-pub(crate) fn status(claims: &Claims, document: &Domain, process: &Process, state: State) -> DomainStatus {
+/// What is kept of a running domain; without a process it is about to get one.
+pub(crate) fn status(claims: &Claims, document: &Domain, process: Option<&Process>, state: State) -> DomainStatus {
     let (word, reason) = crate::domain::words(state);
     let layout = &claims.shared().config.layout;
     let short_name = &claims.short_name;
@@ -135,8 +135,8 @@ pub(crate) fn status(claims: &Claims, document: &Domain, process: &Process, stat
     DomainStatus {
         state: word.to_owned(),
         reason: reason.to_owned(),
-        pid: u32::try_from(process.pid()).unwrap_or(0),
-        start_time: Some(process.start_time()),
+        pid: process.and_then(|it| u32::try_from(it.pid()).ok()).unwrap_or(0),
+        start_time: process.map(Process::start_time),
         monitor: Some(MonitorSocket { path: text(monitor_path(&layout.lib, short_name)), kind: "unix".to_owned() }),
         taints: Vec::new(),
         vcpus: claims.vcpus.clone(),
@@ -155,13 +155,16 @@ impl Prepared {
     async fn spawn(self) -> Result<Spawned> {
         let spawned = tokio::task::spawn_blocking(move || {
             let Self { document, spawn, socket, claims } = self;
+            let files = &claims.shared().status;
+            let kept = |error: virtbus_store::Error| Error::system(error.to_string(), &error.source);
+            // Written before there is a process: a daemon that ends right after it was made must leave a trace of it.
+            files.save(&status(&claims, &document, None, State::PausedStartingUp)).map_err(kept)?;
             let child = spawn.spawn().map_err(|error| Error::internal("cannot start QEMU").caused_by(error))?;
             let process = Process::from(child);
-            let status = status(&claims, &document, &process, State::PausedStartingUp);
+            let status = status(&claims, &document, Some(&process), State::PausedStartingUp);
+            let pid = process.pid();
             let process = Tentative::new(process);
-            let (files, pid) = (&claims.shared().status, i32::try_from(status.pid).unwrap_or(0));
-            let saved = files.save(&status).and_then(|()| files.save_pid(&document.name, pid));
-            saved.map_err(|error| Error::system(error.to_string(), &error.source))?;
+            files.save(&status).and_then(|()| files.save_pid(&document.name, pid)).map_err(kept)?;
             Ok(Spawned { document, process, socket, claims })
         });
         spawned.await.map_err(|error| Error::internal("starting QEMU").caused_by(error))?

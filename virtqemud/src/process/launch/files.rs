@@ -1,59 +1,11 @@
-//! Files of the host that a guest uses: found in its devices, and below its images.
+//! Files of the host that a guest uses, as its devices name them.
 
-use std::path::Path;
-
-use virtbus_api::{Error, Result};
-use virtbus_schema::domain::{
-    Domain,
-    device::disk::{BackingStore, Disk, DiskKind, DiskSource, Format},
-};
+use virtbus_schema::domain::Domain;
 
 use super::nvram_file;
-use crate::config::User;
 use crate::device::{Cx, QemuDevice, Resource};
-use crate::image;
 use crate::process::capabilities::QemuCaps;
 use crate::security::Use;
-
-/// Follows the images of disks down to where they end, for those whose document does not say; the live document says it
-/// then, and QEMU opens exactly what is in it. Blocks on the file system.
-///
-/// # Errors
-/// When an image cannot be read or a chain is broken.
-pub(super) fn follow_images(document: &mut Domain, user: Option<&User>) -> Result<()> {
-    for disk in &mut document.devices.disks {
-        let Some(path) = file_of(disk) else { continue };
-        if let Err(error) = std::fs::metadata(&path) {
-            let who = user.map(|it| format!(" (as uid:{}, gid:{})", it.uid, it.gid)).unwrap_or_default();
-            return Err(Error::system(format!("Cannot access storage file '{path}'{who}"), &error));
-        }
-        let format = disk.driver.as_ref().and_then(|it| it.format.clone()).unwrap_or_else(|| "raw".to_owned());
-        if disk.backing_store.is_some() || disk.kind != DiskKind::File {
-            continue;
-        }
-        let layers = image::chain(Path::new(&path), &format)
-            .map_err(|error| Error::internal(format!("disk {}", disk.target.dev)).caused_by(error))?;
-        let end = BackingStore::default();
-        disk.backing_store = Some(layers.into_iter().rev().fold(end, |below, layer| BackingStore {
-            kind: Some(DiskKind::File),
-            format: Some(Format { kind: layer.format, metadata_cache: None }),
-            source: Some(DiskSource { file: Some(layer.path.to_string_lossy().into_owned()), ..DiskSource::default() }),
-            below: Some(Box::new(below)),
-            ..BackingStore::default()
-        }));
-    }
-    Ok(())
-}
-
-fn file_of(disk: &Disk) -> Option<String> {
-    let source = disk.source.as_ref()?;
-    match disk.kind {
-        DiskKind::File => source.file.clone(),
-        DiskKind::Block => source.dev.clone(),
-        _ => None,
-    }
-    .filter(|it| !it.is_empty())
-}
 
 /// What is to be given to QEMU's user.
 pub(super) fn used(document: &Domain, caps: &QemuCaps) -> Vec<Use> {

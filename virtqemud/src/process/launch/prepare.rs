@@ -13,7 +13,7 @@ use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
 
 use super::{Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, short_name};
-use crate::device::Network;
+use crate::device::{Network, disk};
 use crate::driver::Shared;
 use crate::machine;
 use crate::process::{
@@ -71,7 +71,7 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
     let short_name = short_name(order.id, &document.name);
     let places = Places::new(shared, &short_name);
     let mut claims = Claims::new(Arc::clone(shared), short_name);
-    files::follow_images(&mut document, shared.config.settings.user.as_ref())?;
+    disk::read_chains(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     make_places(shared, &places, &mut claims)?;
     settle_saved_state(shared, &document, order.flags)?;
