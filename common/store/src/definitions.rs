@@ -208,8 +208,7 @@ impl Definitions {
     ) -> std::result::Result<Definition<T>, Broken> {
         let path = self.path(name);
         let broken = |reason: String| Broken { path: path.clone(), reason };
-        let text = text_of(&path).map_err(|error| broken(error.to_string()))?;
-        let written = fs::metadata(&path).and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let (text, written) = text_of(&path).map_err(|error| broken(error.to_string()))?;
         // A parser that panics has found a fault in itself, and holds nothing that it could leave half done.
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(&text)));
         let parsed = parsed.map_err(|_| broken("reading it failed unexpectedly".to_owned()))?;

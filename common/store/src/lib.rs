@@ -19,6 +19,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
 use virtbus_schema::xml::MAX_DOCUMENT;
@@ -46,20 +47,24 @@ impl Error {
 /// The result of this crate's calls.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The text of a document's file. What is no regular file is not waited for, and none is read beyond what a document may be.
-pub(crate) fn text_of(path: &Path) -> io::Result<String> {
+/// The text of a document's file, and when it was written. What is no regular file is not waited for, and none is read beyond
+/// what a document may be.
+pub(crate) fn text_of(path: &Path) -> io::Result<(String, SystemTime)> {
     // Opening a pipe would wait for somebody to write into it.
     let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    if !file.metadata()?.is_file() {
+    let about = file.metadata()?;
+    if !about.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     let most = MAX_DOCUMENT as u64;
-    let mut text = String::new();
+    // Room for all of it and for the end: one read for the text and one that finds nothing more.
+    let room = about.len().min(most) + 1;
+    let mut text = String::with_capacity(usize::try_from(room).unwrap_or_default());
     file.take(most + 1).read_to_string(&mut text)?;
     if text.len() > MAX_DOCUMENT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {} MiB", most >> 20)));
     }
-    Ok(text)
+    Ok((text, about.modified().unwrap_or(SystemTime::UNIX_EPOCH)))
 }
 
 /// The comment that opens every file: tools look for its first words, users for the last.

@@ -106,7 +106,7 @@ impl StatusFiles {
 }
 
 fn read(path: &Path) -> std::result::Result<DomainStatus, String> {
-    let text = text_of(path).map_err(|error| error.to_string())?;
+    let (text, _) = text_of(path).map_err(|error| error.to_string())?;
     DomainStatus::parse(&text).map_err(|error| error.to_string())
 }
 
