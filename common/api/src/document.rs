@@ -19,7 +19,8 @@ pub fn parse_domain(text: &str, strict: bool) -> Result<Box<Domain>> {
 pub fn format_domain(domain: &Domain, flags: XmlFlags) -> String {
     domain.format(FormatOptions {
         secure: flags.contains(XmlFlags::SECURE),
-        inactive: flags.contains(XmlFlags::INACTIVE),
+        // What another host is to define has nothing of this run in it (observed).
+        inactive: flags.intersects(XmlFlags::INACTIVE | XmlFlags::MIGRATABLE),
         migratable: flags.contains(XmlFlags::MIGRATABLE),
         ..FormatOptions::default()
     })
