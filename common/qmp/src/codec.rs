@@ -189,7 +189,7 @@ pub struct Timestamp {
 struct Envelope<'a> {
     #[serde(rename = "QMP")]
     greeting: Option<Greeting>,
-    #[serde(borrow, rename = "return")]
+    #[serde(borrow, default, rename = "return", deserialize_with = "present")]
     value: Option<&'a RawValue>,
     error: Option<QmpError>,
     #[serde(borrow)]
@@ -199,6 +199,11 @@ struct Envelope<'a> {
     timestamp: Option<Timestamp>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+}
+
+/// A value that is there, be it `null`: that is an answer too.
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl Message {
