@@ -77,8 +77,14 @@ fn parse(text: &str) -> Option<CpuSet> {
             [] => {}
         }
     }
-    let is_in = |it: &u32| words.get(word_of(*it)).is_some_and(|word| word >> (it % 64) & 1 == 1);
-    Some(CpuSet((0..LIMIT).filter(is_in).collect()))
+    let mut set = BTreeSet::new();
+    for (mut left, first) in words.into_iter().zip((0..LIMIT).step_by(64)) {
+        while left != 0 {
+            set.insert(first + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+    Some(CpuSet(set))
 }
 
 const fn word_of(number: u32) -> usize {
