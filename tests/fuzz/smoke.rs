@@ -2,6 +2,8 @@
 //! `cargo xtask fuzz` runs the same targets under libFuzzer.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use virtbus_proto::testing::{Source, shapes};
@@ -72,23 +74,16 @@ fn rows() {
 
 #[test]
 fn documents() {
-    let plain = "<domain type='kvm'><name>a</name><memory unit='MiB'>1</memory><vcpu>1</vcpu><os><type>hvm</type></os>";
-    let disk = "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/a'/>\
-                <target dev='vda' bus='virtio'/><address type='pci' slot='0x03'/></disk>\
-                <interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='b'/></interface>\
-                <graphics type='vnc' autoport='yes'/><serial type='pty'/></devices>";
-    let rest = "<features><acpi/></features><clock offset='utc'/><metadata><x:y xmlns:x='u'>t</x:y></metadata>";
-    let seeds =
-        [format!("{plain}</domain>"), format!("{plain}{disk}</domain>"), format!("{plain}{rest}{disk}</domain>")];
-    check(targets::xml, &seeds.map(String::into_bytes));
+    check(targets::xml, &seeds("xml"));
 }
 
 #[test]
 fn monitor_lines() {
-    let greeting =
-        r#"{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": "x"}, "capabilities": []}}"#;
-    let event = r#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true}}"#;
-    let error = r#"{"id": 3, "error": {"class": "GenericError", "desc": "no"}}"#;
-    let seeds = [greeting, event, error, r#"{"id": 7, "return": {}}"#];
-    check(targets::qmp, &seeds.map(|it| format!("\u{8}{it}\r\n").into_bytes()));
+    check(targets::qmp, &seeds("qmp"));
+}
+
+/// The files that the fuzzer starts from, too.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    fs::read_dir(dir).unwrap().map(|it| fs::read(it.unwrap().path()).unwrap()).collect()
 }

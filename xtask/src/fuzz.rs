@@ -63,6 +63,10 @@ fn fuzz(name: &str, programs: &Path, dir: &Path, seconds: u32) -> Result<()> {
         .arg("-timeout=10")
         .arg("-rss_limit_mb=2048");
     command.arg(format!("-artifact_prefix={}/", findings.display())).arg(&corpus);
+    let seeds = workspace().join("tests/fuzz/seeds").join(name);
+    if seeds.is_dir() {
+        command.arg(seeds);
+    }
     let status = command.stdout(out.try_clone()?).stderr(out).status()?;
     let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
     let last: Vec<_> = text.lines().rev().take(if status.success() { 1 } else { 40 }).collect();
