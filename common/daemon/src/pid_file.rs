@@ -7,10 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::paths::make_directory;
+
+/// How long a killed daemon's lock may outlive it: a child it was just starting shares its descriptors until the program
+/// is loaded.
+const LAST_CHILD: Duration = Duration::from_secs(2);
 
 /// Why the pid file cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,7 @@ impl PidFile {
         if let Some(directory) = path.parent() {
             make_directory(directory, 0o755).map_err(failed)?;
         }
+        let begun = Instant::now();
         loop {
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path);
             let mut file = open.map_err(failed)?;
@@ -58,6 +64,11 @@ impl PidFile {
                 let mut text = String::new();
                 // Only for the message: a file that cannot be read names no pid.
                 let _ = (&mut file).take(32).read_to_string(&mut text);
+                if is_gone(&text) && begun.elapsed() < LAST_CHILD {
+                    #[allow(clippy::disallowed_methods, reason = "start-up blocks, and nothing tells of a lock's end")]
+                    std::thread::sleep(Duration::from_millis(5));
+                    continue;
+                }
                 return Err(PidFileError::Held { path: path.to_owned(), pid: text.trim().parse().ok() });
             }
             // A daemon that just ended may have removed the file between open and lock.
@@ -80,6 +91,12 @@ impl Drop for PidFile {
         // While still locked, so that it cannot be the next daemon's.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Whether the daemon that wrote this pid has ended.
+fn is_gone(text: &str) -> bool {
+    let Ok(pid) = text.trim().parse() else { return false };
+    matches!(virtbus_host::process::Process::open_pid(pid), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 fn lock(file: &File) -> io::Result<bool> {
