@@ -118,11 +118,18 @@ pub(super) fn start(plan: &Plan) -> Result<Child, (&'static str, io::Error)> {
     // SAFETY: the kernel stored a fresh descriptor (close-on-exec) that nobody else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     // A child not yet reaped keeps its pid, so this is its own line even if it has ended already.
-    let start_time = Stat::read(pid).map(|stat| stat.start_time).unwrap_or_default();
+    let looked_at = Stat::read(pid);
+    let start_time = looked_at.as_ref().map(|stat| stat.start_time).unwrap_or_default();
     let mut started = Child::new(Process { pid, start_time, pidfd });
-    match shared.errno.load(Ordering::Acquire) {
-        0 => Ok(started),
-        errno => {
+    match (shared.errno.load(Ordering::Acquire), looked_at) {
+        (0, Ok(_)) => Ok(started),
+        // No descriptor left to read it with, say. Without its start time it could not be found again after a restart.
+        (0, Err(error)) => {
+            let _ = started.signal(nix::sys::signal::Signal::SIGKILL);
+            started.wait_blocking();
+            Err(("cannot tell when it started", error))
+        }
+        (errno, _) => {
             started.wait_blocking();
             let step = STEPS.get(shared.step.load(Ordering::Acquire)).copied().unwrap_or("cannot start");
             Err((step, io::Error::from_raw_os_error(errno)))
