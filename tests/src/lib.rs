@@ -3,6 +3,7 @@
 
 pub mod host;
 pub mod ledger;
+pub mod machine;
 pub mod transcript;
 pub mod tree;
 pub mod world;

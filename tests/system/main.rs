@@ -7,6 +7,7 @@ mod found;
 mod life;
 mod session;
 mod shipped;
+mod systemd;
 
 use std::process::Command;
 use std::time::Duration;

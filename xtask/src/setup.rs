@@ -51,9 +51,11 @@ const PACKAGES: &[Package] = &[
     newer("libvirt-daemon", Need::Everything),
     newer("libvirt-daemon-driver-qemu", Need::Everything),
     package("libvirt-dbus", Need::Everything),
+    package("procps", Need::Everything),
     package("python3-libvirt", Need::Everything),
     package("socat", Need::Everything),
     package("strace", Need::Everything),
+    package("systemd-container", Need::Everything),
 ];
 
 /// Which distribution this is, from os-release.
