@@ -48,11 +48,11 @@ pub fn start(program: Program) -> Result<Started, ExitCode> {
         complain(program.name, error);
         ExitCode::FAILURE
     };
+    let paths = Paths::choose(args.root.as_deref()).map_err(|error| failed(&error))?;
     if args.daemon {
-        return Err(crate::background::run(program.name));
+        return Err(crate::background::run(program.name, &paths.daemon_log(program.name)));
     }
     let passed = inherited::listen_fds().map_err(|error| failed(&error))?;
-    let paths = Paths::choose(args.root.as_deref()).map_err(|error| failed(&error))?;
     let (config_file, config, rules) = configuration(&program, &args, &paths).map_err(|error| {
         complain(program.name, &*error);
         ExitCode::from(EXIT_CONFIG)
