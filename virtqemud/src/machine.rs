@@ -6,6 +6,7 @@
 
 mod check;
 mod controller;
+pub mod cpu;
 mod defaults;
 mod devices;
 mod disk;
@@ -45,7 +46,11 @@ impl Board {
     pub fn of(machine: &str) -> Self {
         if machine == "q35" || machine.starts_with("pc-q35-") {
             Self::Q35
-        } else if machine == "pc" || machine.starts_with("pc-i440fx-") || machine.starts_with("pc-0.") || machine.starts_with("pc-1.") {
+        } else if machine == "pc"
+            || machine.starts_with("pc-i440fx-")
+            || machine.starts_with("pc-0.")
+            || machine.starts_with("pc-1.")
+        {
             Self::I440fx
         } else if machine == "isapc" {
             Self::IsaPc
@@ -90,9 +95,10 @@ pub fn emulator(domain: &Domain, exists: impl Fn(&Path) -> bool) -> Result<PathB
         other => &[other],
     };
     let paths = names.iter().map(|name| PathBuf::from(format!("/usr/bin/qemu-system-{name}")));
-    paths.into_iter().find(|path| exists(path)).ok_or_else(|| {
-        Error::unsupported_config(format!("No emulator found for arch '{arch}'"))
-    })
+    paths
+        .into_iter()
+        .find(|path| exists(path))
+        .ok_or_else(|| Error::unsupported_config(format!("No emulator found for arch '{arch}'")))
 }
 
 /// Fills in what `domain` leaves open, and refuses what cannot work. Firmware is chosen among what the system has, with variable

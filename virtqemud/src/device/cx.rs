@@ -34,6 +34,9 @@ pub struct Cx<'a> {
     /// Host ends of network cards by alias. A card that needs one and has none here belongs to a command line that is only
     /// shown: it gets a number nobody has.
     pub networks: HashMap<String, Network>,
+    /// Whether the command line is only shown: then parts that have to be made on the host first, or told to the running
+    /// guest, may be missing.
+    pub only_shown: bool,
     boot: BTreeMap<String, u32>,
     fds: Vec<(OwnedFd, RawFd)>,
     shown: RawFd,
@@ -49,6 +52,7 @@ impl<'a> Cx<'a> {
             board: Board::of_domain(domain),
             kvm: is_kvm(domain),
             networks: HashMap::new(),
+            only_shown: false,
             boot: boot::indices(domain),
             fds: Vec::new(),
             shown: 2,

@@ -141,8 +141,37 @@ fn host_end(interface: &Interface, id: &str, netdev: &str, cx: &mut Cx<'_>) -> R
 }
 
 fn card(interface: &Interface, id: &str, netdev: String, cx: &Cx<'_>) -> Result<Card> {
-    // What concerns the host's end alone is not the card's: it is set up by whoever opens it.
-    let Interface { mac, model, driver, mtu, info, .. } = interface;
+    // Most of an interface concerns the host's end alone: it is set up by whoever opens that, before or after.
+    let Interface {
+        mac,
+        model,
+        driver,
+        mtu,
+        info,
+        kind: _,
+        managed: _,
+        trust_guest_rx_filters: _,
+        hostdev_driver: _,
+        source: _,
+        ips: _,
+        routes: _,
+        port_forwards: _,
+        vlan: _,
+        virtual_port: _,
+        bandwidth: _,
+        isolated: _,
+        script: _,
+        downscript: _,
+        backend_domain: _,
+        target: _,
+        guest: _,
+        backend: _,
+        filterref: _,
+        sndbuf: _,
+        teaming: _,
+        link: _,
+        coalesce: _,
+    } = interface;
     let Some(InterfaceMac { address: mac, .. }) = mac else {
         return Err(Error::internal(format!("interface {id} has no MAC address yet")));
     };

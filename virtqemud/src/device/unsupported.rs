@@ -42,3 +42,14 @@ unsupported! {
     Tpm: "tpm",
     Vsock: "vsock",
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_ledger_is_what_is_missing() {
+        let ledger = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/coverage/devices.txt");
+        let ledger = std::fs::read_to_string(ledger).expect("the ledger is there");
+        let kinds: Vec<_> = ledger.lines().filter(|it| !it.starts_with('#')).collect();
+        assert_eq!(kinds, super::UNSUPPORTED);
+    }
+}

@@ -101,8 +101,10 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
             cpu.check.get_or_insert(CpuCheck::None);
             cpu.matching = None;
             cpu.model = None;
-            if kvm || mode == CpuMode::HostPassthrough {
-                cpu.migratable.get_or_insert(OnOff::On);
+            if mode == CpuMode::HostPassthrough {
+                // Of the 32-bit emulators the reference does not know that they can leave things out for migration.
+                let can_leave_out = OnOff::from(caps.arch != "i686");
+                cpu.migratable.get_or_insert(can_leave_out);
             }
         }
     }

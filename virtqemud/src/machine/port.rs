@@ -115,12 +115,8 @@ fn pair(devices: &mut Devices) {
             ) {
                 let target = ConsoleTarget { kind: Some(ConsoleTargetKind::Serial), port: None };
                 let info = Info { alias: serial.info.alias.clone(), ..Info::default() };
-                devices.consoles.push(Console {
-                    chardev: serial.chardev.clone(),
-                    tty: None,
-                    target: Some(target),
-                    info,
-                });
+                let console = Console { chardev: serial.chardev.clone(), tty: None, target: Some(target), info };
+                devices.consoles.insert(0, console);
             }
         }
         _ => {}

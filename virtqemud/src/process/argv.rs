@@ -105,6 +105,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let mut devices = DeviceCx::new(domain, caps);
     devices.networks = networks;
+    devices.only_shown = matches!(monitor, Monitor::Path(_));
     let home = home.to_string_lossy();
 
     line.option("-name", format!("guest={},debug-threads=on", crate::device::chardev::escape(&domain.name)));
@@ -123,7 +124,9 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let none = virtbus_schema::domain::Features::default();
     let features = domain.features.as_ref().unwrap_or(&none);
-    if let Some(model) = cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm)? {
+    if let Some(model) =
+        cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm, caps.arch != "i686")?
+    {
         line.option("-cpu", model);
     }
     firmware::bios(domain, &mut line);

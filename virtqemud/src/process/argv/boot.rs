@@ -12,10 +12,8 @@ use super::CommandLine;
 pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     let os = &domain.os;
     let mut out = String::new();
-    if let Some(menu) = &os.bootmenu {
-        if let Some(enable) = menu.enable {
-            let _ = write!(out, "menu={},", if enable.is_on() { "on" } else { "off" });
-        }
+    if let Some(enable) = os.bootmenu.as_ref().and_then(|it| it.enable) {
+        let _ = write!(out, "menu={},", if enable.is_on() { "on" } else { "off" });
     }
     if let Some(timeout) = os.bios.as_ref().and_then(|it| it.reboot_timeout) {
         let _ = write!(out, "reboot-timeout={timeout},");

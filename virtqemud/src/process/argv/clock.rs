@@ -72,7 +72,7 @@ mod tests {
     fn dates() {
         assert_eq!(super::iso(0), "1970-01-01T00:00:00");
         assert_eq!(super::iso(951_782_400), "2000-02-29T00:00:00");
-        assert_eq!(super::iso(1_795_259_085), "2026-11-21T10:24:45");
+        assert_eq!(super::iso(1_795_259_085), "2026-11-21T11:04:45");
         assert_eq!(super::iso(-1), "1969-12-31T23:59:59");
     }
 }

@@ -37,10 +37,11 @@ pub(super) fn model(
     features: &Features,
     clock: Option<&Clock>,
     kvm: bool,
+    says_migratable: bool,
 ) -> Result<Option<String>> {
     let mut out = String::new();
     if let Some(cpu) = cpu {
-        named(cpu, kvm, &mut out)?;
+        named(cpu, kvm, says_migratable, &mut out)?;
     }
     let mut more = String::new();
     timers(clock, &mut more);
@@ -64,14 +65,14 @@ pub(super) fn model(
     Ok((!out.is_empty()).then_some(out))
 }
 
-fn named(cpu: &Cpu, kvm: bool, out: &mut String) -> Result<()> {
+fn named(cpu: &Cpu, kvm: bool, says_migratable: bool, out: &mut String) -> Result<()> {
     match cpu.mode.unwrap_or(CpuMode::Custom) {
         CpuMode::HostPassthrough => {
             if !kvm {
                 return Err(Error::unsupported_config("CPU mode 'host-passthrough' is only supported with kvm"));
             }
             out.push_str("host");
-            if let Some(migratable) = cpu.migratable {
+            if let Some(migratable) = cpu.migratable.filter(|_| says_migratable) {
                 let _ = write!(out, ",migratable={migratable}");
             }
         }
@@ -81,7 +82,8 @@ fn named(cpu: &Cpu, kvm: bool, out: &mut String) -> Result<()> {
                 let _ = write!(out, ",migratable={migratable}");
             }
         }
-        CpuMode::Custom | CpuMode::HostModel => {
+        CpuMode::HostModel => return Err(Error::internal("the CPU of the host has not been settled on")),
+        CpuMode::Custom => {
             let Some(model) = cpu.model.as_ref().filter(|it| !it.name.is_empty()) else { return Ok(()) };
             out.push_str(&model.name);
             if let Some(vendor) = &model.vendor_id {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
-use virtbus_schema::domain::memory::{AllocationMode, MemoryAccess, MemorySource};
+use virtbus_schema::domain::memory::{AllocationMode, MemoryAccess, MemorySource, NumaMode};
 
 use super::CommandLine;
 use crate::device::Part;
@@ -22,6 +22,8 @@ props! {
         #[serde(rename = "x-use-canonical-path-for-ramblock-id")]
         canonical_path: Option<bool>,
         size: u64,
+        host_nodes: Vec<u32>,
+        policy: Option<&'static str>,
     }
 }
 
@@ -53,18 +55,22 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, line: &mut CommandLine) ->
     let kib = initial_kib(domain);
     let mut out = format!("size={kib}k");
     if let Some(most) = domain.max_memory {
-        let _ = write!(out, ",slots={},maxmem={}k", most.slots, most.size.kib);
+        if most.slots > 0 {
+            let _ = write!(out, ",slots={}", most.slots);
+        }
+        let _ = write!(out, ",maxmem={}k", most.size.kib);
     }
     line.option("-m", out);
     if let Some(id) = main_memory(domain, caps) {
-        line.part(&backend(domain, id, kib.saturating_mul(1024))?);
+        line.part(&backend(domain, id, kib.saturating_mul(1024), None)?);
     }
     let locked = domain.memory_backing.as_ref().is_some_and(|it| it.locked);
     line.option("-overcommit", format!("mem-lock={}", if locked { "on" } else { "off" }));
     Ok(())
 }
 
-fn backend(domain: &Domain, id: &str, size: u64) -> Result<Part> {
+/// The object behind some of the memory; `cell` is the NUMA node whose it is.
+fn backend(domain: &Domain, id: &str, size: u64, cell: Option<u32>) -> Result<Part> {
     let mut it = Backend { qom_type: "memory-backend-ram", id: id.to_owned(), size, ..Backend::default() };
     if let Some(backing) = &domain.memory_backing {
         if backing.hugepages.is_some() {
@@ -88,7 +94,24 @@ fn backend(domain: &Domain, id: &str, size: u64) -> Result<Part> {
             it.prealloc_threads = allocation.threads.filter(|_| it.prealloc.is_some());
         }
     }
+    (it.host_nodes, it.policy) = host_nodes(domain, cell);
     Part::object(id, &it)
+}
+
+/// Which nodes of the host the memory comes from.
+fn host_nodes(domain: &Domain, cell: Option<u32>) -> (Vec<u32>, Option<&'static str>) {
+    let Some(tune) = &domain.numatune else { return (Vec::new(), None) };
+    let own = tune.memnodes.iter().find(|it| Some(it.cellid) == cell).map(|it| (it.mode, &it.nodeset));
+    let all = tune.memory.as_ref().and_then(|it| Some((it.mode, it.nodeset.as_ref()?)));
+    let Some((mode, nodes)) = own.or(all) else { return (Vec::new(), None) };
+    let policy = match mode {
+        NumaMode::Strict => "bind",
+        NumaMode::Preferred => "preferred",
+        NumaMode::Interleave => "interleave",
+        // Enforced by the control group, not by QEMU.
+        NumaMode::Restrictive => return (Vec::new(), None),
+    };
+    (nodes.0.iter().copied().collect(), Some(policy))
 }
 
 /// The guest's NUMA nodes.
@@ -100,7 +123,8 @@ pub(super) fn numa(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     for (at, cell) in (0_u32..).zip(&numa.cells) {
         let id = cell.id.unwrap_or(at);
         let object = format!("ram-node{id}");
-        line.part(&backend(domain, &object, cell.memory.size.bytes())?);
+        let kib = cell.memory.size.kib.div_ceil(1024).saturating_mul(1024);
+        line.part(&backend(domain, &object, kib.saturating_mul(1024), Some(id))?);
         let mut out = format!("node,nodeid={id}");
         if let Some(cpus) = &cell.cpus {
             for range in cpus.to_string().split(',').filter(|it| !it.is_empty()) {

@@ -1,0 +1,123 @@
+//! A corpus recorded elsewhere: `GOLDEN_DIR` is a directory with `index.json` and `cases/KIND/NAME/`.
+//!
+//! `GOLDEN_ONLY` is a prefix of the names to run, `GOLDEN_KVM` takes the cases that were recorded with KVM. Faults are grouped, the
+//! most frequent first.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use virtbus_api::Error;
+use virtbus_schema::domain::Domain;
+use virtbus_schema::xml::FormatOptions;
+use virtqemud::machine;
+use virtqemud::process::capabilities::QemuCaps;
+
+use crate::support::{caps, command_line, difference, installed};
+
+/// Right and all, by what was compared, and names by fault.
+#[derive(Default)]
+struct Score {
+    counts: BTreeMap<&'static str, (usize, usize)>,
+    faults: BTreeMap<String, Vec<String>>,
+}
+
+impl Score {
+    fn add(&mut self, what: &'static str, name: &str, fault: Option<String>) {
+        let count = self.counts.entry(what).or_default();
+        count.1 += 1;
+        match fault {
+            None => count.0 += 1,
+            Some(fault) => self.faults.entry(format!("{what} {fault}")).or_default().push(name.to_owned()),
+        }
+    }
+
+    fn share(&self, what: &str) -> f64 {
+        let (right, all) = self.counts.get(what).copied().unwrap_or((1, 1));
+        right as f64 / all as f64
+    }
+}
+
+fn shown(want: &str, got: &str) -> Option<String> {
+    difference(want, got).map(|(_, want, got)| format!("want {}\n    got  {}", want.trim(), got.trim()))
+}
+
+/// The code libvirt's clients see.
+fn complete(text: &str, caps: &QemuCaps) -> Result<Domain, (i32, String)> {
+    let mut domain = Domain::parse(text).map_err(|error| (error.kind.code(), error.to_string()))?;
+    let fault = |error: Error| (error.code.number(), error.to_string());
+    let emulator = machine::emulator(&domain, |_| true).map_err(fault)?;
+    if emulator != caps.binary {
+        // Another emulator was missing on the recording host as it is in our snapshot.
+        return Err((38, format!("no capabilities of {}", emulator.display())));
+    }
+    machine::complete_with(&mut domain, caps, Some(&installed())).map_err(fault)?;
+    Ok(domain)
+}
+
+fn replay(directory: &Path, name: &str, caps: &QemuCaps, score: &mut Score) {
+    let read = |file: &str| std::fs::read_to_string(directory.join(file)).ok();
+    let Some(text) = read("in.xml") else { return };
+    let error = |file: &str| {
+        let error: Value = serde_json::from_str(&read(file)?).ok()?;
+        Some((error["code"].as_i64()?, error["message"].as_str().unwrap_or_default().replace(name, "NAME")))
+    };
+    let done = complete(&text, caps);
+    if let Some((code, message)) = error("error.json") {
+        let got = done.err();
+        let right = got.as_ref().is_some_and(|(number, _)| i64::from(*number) == code);
+        score.add("error", name, (!right).then(|| format!("want {code} {message}\n    got  {got:?}")));
+        return;
+    }
+    let domain = match done {
+        Ok(domain) => domain,
+        Err(error) => return score.add("xml", name, Some(format!("{error:?}"))),
+    };
+    if let Some(want) = read("out.xml") {
+        let options = FormatOptions { secure: true, inactive: true, ..FormatOptions::default() };
+        score.add("xml", name, shown(&want, &domain.format(options)));
+    }
+    if let Some(want) = read("argv.txt") {
+        let fault = match command_line(domain, caps) {
+            Ok(got) => shown(&want, &got.replace('\\', "\\\\")),
+            Err(error) => Some(error.to_string()),
+        };
+        score.add("argv", name, fault);
+    }
+}
+
+#[test]
+fn corpus_of_the_reference() {
+    let Some(directory) = std::env::var_os("GOLDEN_DIR") else {
+        eprintln!("skipped: GOLDEN_DIR names no corpus");
+        return;
+    };
+    let directory = Path::new(&directory);
+    let only = std::env::var("GOLDEN_ONLY").unwrap_or_default();
+    let with_kvm = std::env::var_os("GOLDEN_KVM").is_some();
+    let index = std::fs::read(directory.join("index.json")).expect("the corpus has an index");
+    let index: Value = serde_json::from_slice(&index).expect("which is JSON");
+    let caps = caps();
+    let mut score = Score::default();
+    for case in index["cases"].as_array().expect("with cases") {
+        let id = case["id"].as_str().expect("each has an id");
+        let Some(name) = id.strip_prefix("domain/").filter(|it| it.starts_with(&only)) else { continue };
+        let needs_kvm = case["needs"].as_array().is_some_and(|it| it.iter().any(|it| it == "kvm"));
+        let elsewhere = case["raw"].as_bool() == Some(true) || case["mask"].is_array() || case["pad"].is_u64();
+        if needs_kvm == with_kvm && !elsewhere {
+            replay(&directory.join("cases").join(id), name, &caps, &mut score);
+        }
+    }
+    let mut faults: Vec<_> = score.faults.iter().collect();
+    faults.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    for (fault, names) in faults.iter().take(60) {
+        eprintln!("{} x {}: {fault}", names.len(), names[0]);
+    }
+    eprintln!("{:?}", score.counts);
+    if only.is_empty() && !with_kvm {
+        // What was reached once; raise it with what is done.
+        assert!(score.share("xml") > 0.95, "definitions: {:?}", score.counts);
+        assert!(score.share("argv") > 0.80, "command lines: {:?}", score.counts);
+        assert!(score.share("error") > 0.90, "errors: {:?}", score.counts);
+    }
+}
