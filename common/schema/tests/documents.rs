@@ -144,11 +144,16 @@ fn a_source_has_what_its_kind_of_interface_needs() {
         let path = format!("domain/devices/interface/source/{what}");
         assert_eq!((error.path, error.kind.code()), (path, 27), "{kind} {source}");
     }
+    let switch = "c6d8aa2b-1a2b-4f5e-8a3b-2b6f0d1a2b3c";
     let completed = [
         ("direct", "<source dev='x'/>", "<source dev='x' mode='vepa'/>"),
         ("client", "<source address='1' port='5'><local port='6'/></source>", socket),
         ("network", "<source network=''/>", "<source network=''/>"),
+        ("network", "<source network='n' portid='7'/>", "<source network='n'/>"),
+        ("vds", &format!("<source switchid='{switch}' portid='+07'/>"), "portid='7' connectionid='0'/>"),
     ];
+    let error = place(&domain("vds", &format!("<source switchid='{switch}' portid='{switch}'/>")));
+    assert_eq!(error.kind.code(), 27, "{error}");
     for (kind, source, want) in completed {
         let written = Domain::parse(&domain(kind, source)).unwrap().format(AT_REST);
         assert!(written.contains(want), "{kind} {source}: {written}");

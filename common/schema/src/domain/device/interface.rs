@@ -1,6 +1,7 @@
 //! `<interface>`: network cards and what they are connected to. It refuses to know how a port is made on the host.
 
-use virtbus_xml::{Error, ErrorKind, Mac, Node, RawElement, Xml, XmlEnum, YesNo};
+use uuid::Uuid;
+use virtbus_xml::{Error, ErrorKind, Mac, Node, RawElement, Value, Xml, XmlEnum, YesNo};
 
 mod driver;
 mod port;
@@ -230,7 +231,7 @@ pub struct InterfaceSource {
     #[xml(attr)]
     pub bridge: Option<String>,
     #[xml(attr)]
-    pub switchid: Option<uuid::Uuid>,
+    pub switchid: Option<Uuid>,
     /// The port of a network while running, or of a switch.
     #[xml(attr, when = is_port_shown)]
     pub portid: Option<String>,
@@ -293,8 +294,14 @@ impl InterfaceSource {
                 Some(_) => {}
             },
             K::Direct => drop(self.mode.get_or_insert_with(|| "vepa".to_owned())),
+            K::Network => {
+                let port = self.portid.take().and_then(|it| Uuid::from_text(&it).ok());
+                self.portid = port.map(|it| it.hyphenated().to_string());
+            }
             K::Vds => {
-                self.portid.get_or_insert_with(|| "0".to_owned());
+                let port = self.portid.as_deref().map_or(Ok(0), i64::from_text);
+                let port = port.map_err(|fault| node.fault(self.portid.as_deref().unwrap_or_default(), fault))?;
+                self.portid = Some(port.to_string());
                 self.connectionid.get_or_insert(0);
             }
             _ => {}
