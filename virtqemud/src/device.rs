@@ -18,6 +18,7 @@ mod hub;
 mod input;
 mod interface;
 mod memballoon;
+mod panic;
 mod parallel;
 pub mod part;
 pub mod props;

@@ -5,7 +5,7 @@ use virtbus_schema::domain::device::filesystem::Filesystem;
 use virtbus_schema::domain::device::hostdev::Hostdev;
 use virtbus_schema::domain::device::memory::MemoryDevice;
 use virtbus_schema::domain::device::redirected::{Redirdev, Smartcard};
-use virtbus_schema::domain::device::small::{Crypto, Iommu, Lease, Panic, Pstore, Shmem, Vsock};
+use virtbus_schema::domain::device::small::{Crypto, Iommu, Lease, Pstore, Shmem, Vsock};
 use virtbus_schema::domain::device::tpm::Tpm;
 
 use super::{AddressKind, Cx, Part, QemuDevice};
@@ -34,7 +34,6 @@ unsupported! {
     Iommu: "iommu",
     Lease: "lease",
     MemoryDevice: "memory",
-    Panic: "panic",
     Pstore: "pstore",
     Redirdev: "redirdev",
     Shmem: "shmem",

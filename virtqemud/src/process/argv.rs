@@ -10,6 +10,7 @@ mod firmware;
 mod machine;
 mod memory;
 mod native;
+mod overrides;
 mod smbios;
 
 use std::os::fd::{OwnedFd, RawFd};
@@ -137,6 +138,9 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     if let Some(uuid) = domain.uuid {
         line.option("-uuid", uuid.hyphenated().to_string());
     }
+    if let Some(genid) = domain.genid.as_ref().and_then(|it| it.0) {
+        line.option("-device", format!(r#"{{"driver":"vmgenid","guid":"{genid}","id":"vmgenid0"}}"#));
+    }
     smbios::write(domain, &mut line)?;
     if domain.devices.graphics.is_empty() {
         line.option("-display", "none");
@@ -150,6 +154,9 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     boot::write(domain, &mut line)?;
     machine::pci_window(domain, &mut line);
     write_devices(domain, &mut devices, &mut line)?;
+    if features.vmcoreinfo.is_some_and(|it| it.state.is_on()) {
+        line.option("-device", r#"{"driver":"vmcoreinfo"}"#);
+    }
     if let Some(commandline) = &domain.qemu.commandline {
         line.args.extend(commandline.args.iter().map(|it| it.value.clone()));
         line.env.extend(commandline.env.iter().map(|it| (it.name.clone(), it.value.clone().unwrap_or_default())));
@@ -160,6 +167,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     if let Some(teardown) = domain.features.as_ref().and_then(|it| it.async_teardown) {
         line.option("-run-with", format!("async-teardown={}", if teardown.is_on() { "on" } else { "off" }));
     }
+    Devices { cx: &mut devices, line: &mut line }.each(&domain.devices.panics)?;
     line.option("-msg", "timestamp=on");
     line.fds.extend(devices.take_descriptors());
     Ok(line)
@@ -201,57 +209,67 @@ fn write_monitor(monitor: Monitor, home: &str, devices: &mut DeviceCx<'_>, line:
     line.option("-mon", "chardev=charmonitor,id=monitor,mode=control");
 }
 
-/// All devices, in the reference's order of kinds.
-fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
-    let devices = &domain.devices;
-    let mut each = |list: &mut dyn Iterator<Item = &dyn QemuDevice>| -> Result<()> {
+/// Writes devices, with what `<qemu:override>` says of them.
+struct Devices<'a, 'b> {
+    cx: &'b mut DeviceCx<'a>,
+    line: &'b mut CommandLine,
+}
+
+impl Devices<'_, '_> {
+    fn each<'d, D: QemuDevice + 'd>(&mut self, list: impl IntoIterator<Item = &'d D>) -> Result<()> {
         for device in list {
-            for part in device.parts(cx)? {
-                line.part(&part);
+            for part in device.parts(self.cx)? {
+                match (part, &self.cx.domain.qemu.overrides) {
+                    (Part::Device(props), Some(overrides)) => {
+                        let changed = props.changed(&overrides::of(overrides, props.id())?)?;
+                        self.line.part(&Part::Device(changed));
+                    }
+                    (part, _) => self.line.part(&part),
+                }
             }
         }
         Ok(())
-    };
-    macro_rules! list {
-        ($($list:ident),*) => { $( each(&mut devices.$list.iter().map(|it| it as &dyn QemuDevice))?; )* };
     }
-    list!(iommus);
-    let controllers = machine::controllers_in_order(&devices.controllers);
-    each(&mut controllers.into_iter().map(|it| it as &dyn QemuDevice))?;
-    list!(
-        memories,
-        hubs,
-        disks,
-        filesystems,
-        interfaces,
-        smartcards,
-        serials,
-        parallels,
-        channels,
-        consoles,
-        tpms,
-        inputs
-    );
-    list!(audios, graphics, videos, sounds, watchdogs);
+}
+
+/// All devices, in the reference's order of kinds.
+fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
+    let devices = &domain.devices;
+    let mut to = Devices { cx, line };
+    to.each(&devices.iommus)?;
+    to.each(machine::controllers_in_order(&devices.controllers))?;
+    to.each(&devices.memories)?;
+    to.each(&devices.hubs)?;
+    to.each(&devices.disks)?;
+    to.each(&devices.filesystems)?;
+    to.each(&devices.interfaces)?;
+    to.each(&devices.smartcards)?;
+    to.each(&devices.serials)?;
+    to.each(&devices.parallels)?;
+    to.each(&devices.channels)?;
+    to.each(&devices.consoles)?;
+    to.each(&devices.tpms)?;
+    to.each(&devices.inputs)?;
+    to.each(&devices.audios)?;
+    to.each(&devices.graphics)?;
+    to.each(&devices.videos)?;
+    to.each(&devices.sounds)?;
+    to.each(&devices.watchdogs)?;
     if let Some(watchdog) = devices.watchdogs.first() {
         let action = match watchdog.action {
             // The daemon takes the dump; QEMU only stops.
             WatchdogAction::Dump => "pause",
             other => other.as_str(),
         };
-        line.option("-watchdog-action", action);
+        to.line.option("-watchdog-action", action);
     }
-    let mut each = |list: &mut dyn Iterator<Item = &dyn QemuDevice>| -> Result<()> {
-        for device in list {
-            for part in device.parts(cx)? {
-                line.part(&part);
-            }
-        }
-        Ok(())
-    };
-    macro_rules! list {
-        ($($list:ident),*) => { $( each(&mut devices.$list.iter().map(|it| it as &dyn QemuDevice))?; )* };
-    }
-    list!(redirdevs, hostdevs, memballoons, rngs, panics, shmems, vsocks, cryptos, pstores, leases);
-    Ok(())
+    to.each(&devices.redirdevs)?;
+    to.each(&devices.hostdevs)?;
+    to.each(&devices.memballoons)?;
+    to.each(&devices.rngs)?;
+    to.each(&devices.shmems)?;
+    to.each(&devices.vsocks)?;
+    to.each(&devices.cryptos)?;
+    to.each(&devices.pstores)?;
+    to.each(&devices.leases)
 }
