@@ -42,10 +42,36 @@ impl Monitor for Qemu {
         let execute = parsed.get("execute").and_then(Value::as_str).map(str::to_owned);
         let execute = execute.ok_or_else(|| Error::invalid_arg("a monitor command needs a member 'execute'"))?;
         let arguments = parsed.get("arguments").cloned().unwrap_or(Value::Null);
-        self.question(domain, question(execute, arguments, true)).await
+        self.question(domain, question(execute, arguments, true)).await.map(|it| compact(&it))
     }
 
     fn monitor_events(&self) -> broadcast::Receiver<Arc<MonitorEvent>> {
         self.shared.monitor_events.subscribe()
+    }
+}
+
+/// JSON without the spaces between its parts, as the reference hands it on; members keep QEMU's order.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |it: &char| {
+        let is_space = !in_string && it.is_ascii_whitespace();
+        match it {
+            '"' if !escaped => in_string = !in_string,
+            _ => {}
+        }
+        escaped = *it == '\\' && !escaped;
+        !is_space
+    };
+    json.chars().filter(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compact;
+
+    #[test]
+    fn strings_keep_their_spaces() {
+        let json = r#"{"return": [ "a \" b", "c\\" , 1 ], "id": "x y"}"#;
+        assert_eq!(compact(json), r#"{"return":["a \" b","c\\",1],"id":"x y"}"#);
     }
 }
