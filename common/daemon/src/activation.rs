@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use nix::sys::socket::{self as net, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
@@ -202,8 +202,8 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(ListenError::InUse(path.to_owned())),
+    match dial(path) {
+        Ok(()) => Err(ListenError::InUse(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(|source| failed("cannot remove the stale socket", source))
         }
@@ -211,6 +211,14 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
         // A full backlog (EAGAIN) and the like: somebody is there.
         Err(_) => Err(ListenError::InUse(path.to_owned())),
     }
+}
+
+/// Whether somebody listens at `path`, without waiting for a daemon whose backlog is full.
+fn dial(path: &Path) -> io::Result<()> {
+    let address = UnixAddr::new(path)?;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = net::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    Ok(net::connect(socket.as_raw_fd(), &address)?)
 }
 
 fn group_id(name: &str) -> Result<u32, ListenError> {

@@ -1,6 +1,7 @@
 //! Binding, adopting by name and by path, stale files.
 
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 
 use super::*;
 use crate::paths::Mode as Layout;
@@ -44,6 +45,28 @@ fn bound_sockets_have_their_permissions_and_go_away() {
     drop(files);
     drop(again);
     assert!(!wanted[0].path.exists());
+}
+
+/// A daemon that accepts no more is there all the same, and is not waited for.
+#[test]
+fn a_full_backlog_is_somebody() {
+    let root = tempfile::tempdir().expect("a directory");
+    let wanted = specs(root.path(), &DaemonConfig::default());
+    make_directory(&root.path().join("run/libvirt"), 0o755).expect("made");
+    let stuck = UnixListener::bind(&wanted[0].path).expect("binds");
+    net::listen(&stuck, Backlog::new(0).expect("a backlog")).expect("shortened");
+    let waiting: Vec<_> = std::iter::from_fn(|| {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let client = net::socket(AddressFamily::Unix, SockType::Stream, flags, None).expect("made");
+        let address = UnixAddr::new(&wanted[0].path).expect("fits");
+        net::connect(client.as_raw_fd(), &address).is_ok().then_some(client)
+    })
+    .collect();
+    assert!(!waiting.is_empty());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(listen(&wanted, Vec::new()).map(drop)));
+    let result = told.recv_timeout(std::time::Duration::from_secs(10)).expect("no waiting");
+    assert!(matches!(result, Err(ListenError::InUse(_))), "{result:?}");
 }
 
 #[test]
