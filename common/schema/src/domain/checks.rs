@@ -46,6 +46,7 @@ impl Domain {
         self.complete_placement(node)?;
         self.complete_iothreads();
         self.check_labels(node)?;
+        self.devices.check_targets(node)?;
         self.devices.check_aliases(node)
     }
 

@@ -129,6 +129,18 @@ impl Devices {
         Ok(())
     }
 
+    /// Two disks cannot be one for the guest.
+    pub(super) fn check_targets(&self, node: Node<'_>) -> Result<(), Error> {
+        let mut seen = std::collections::BTreeMap::new();
+        for (number, disk) in self.disks.iter().enumerate() {
+            let Some(first) = seen.insert(disk.target.dev.as_str(), number) else { continue };
+            let place = node.child("devices").and_then(|it| it.children("disk").nth(number));
+            let message = format!("target '{}' is also that of disk[{}]", disk.target.dev, first + 1);
+            return Err(place.unwrap_or(node).error(ErrorKind::BadValue, message));
+        }
+        Ok(())
+    }
+
     /// How much memory the memory devices bring, in KiB.
     pub(super) fn plugged_memory_kib(&self) -> u64 {
         let sizes = self.memories.iter().map(|it| it.size().kib);
