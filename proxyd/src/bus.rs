@@ -14,6 +14,7 @@ use std::{
 };
 
 use futures_util::TryStreamExt as _;
+use tokio::sync::watch;
 use virtbus_daemon::bus::Bus;
 use zbus::{
     Connection, MatchRule, Message, MessageStream, Variant,
@@ -25,6 +26,9 @@ use crate::body::with_body_of;
 
 /// The name that libvirt-dbus has.
 const LEGACY_NAME: &str = "org.libvirt";
+
+/// The bus itself.
+const BUS: &str = "org.freedesktop.DBus";
 
 /// The daemon behind the hypervisor's objects.
 const HYPERVISOR: &str = "org.libvirt.virtqemud";
@@ -62,19 +66,22 @@ struct Relay {
     connection: Connection,
     senders: HashMap<String, Sender>,
     pending: HashMap<NonZeroU32, Pending>,
+    clients: watch::Sender<usize>,
 }
 
-/// Relays on this bus for ever; a bus that is not there or goes away is tried again, ever more slowly.
-pub(crate) async fn serve(bus: Bus) {
+/// Relays on this bus for ever; a bus that is not there or goes away is tried again, ever more slowly. `clients` counts
+/// those on the bus who have called: they wait for signals, which nobody but this process brings.
+pub(crate) async fn serve(bus: Bus, clients: watch::Sender<usize>) {
     const FIRST_WAIT: Duration = Duration::from_secs(1);
     const LONGEST_WAIT: Duration = Duration::from_secs(60);
     let mut wait = FIRST_WAIT;
     loop {
         let began = Instant::now();
         let ended = match connect(bus).await {
-            Ok(connection) => Relay::new(connection).run().await,
+            Ok(connection) => Relay::new(connection, clients.clone()).run().await,
             Err(error) => Err(error),
         };
+        clients.send_replace(0);
         let why = ended.err().map_or_else(|| "the bus closed the connection".to_owned(), |it| it.to_string());
         if began.elapsed() > LONGEST_WAIT {
             wait = FIRST_WAIT;
@@ -95,25 +102,34 @@ async fn connect(bus: Bus) -> zbus::Result<Connection> {
 }
 
 impl Relay {
-    fn new(connection: Connection) -> Self {
-        Self { connection, senders: HashMap::new(), pending: HashMap::new() }
+    fn new(connection: Connection, clients: watch::Sender<usize>) -> Self {
+        Self { connection, senders: HashMap::new(), pending: HashMap::new(), clients }
     }
 
     /// Takes the legacy name and relays until the bus is gone.
     async fn run(mut self) -> zbus::Result<()> {
         let mut messages = MessageStream::from(&self.connection);
         let rule = MatchRule::builder().msg_type(Type::Signal).sender(HYPERVISOR).build()?;
-        DBusProxy::new(&self.connection).await?.add_match_rule(rule).await?;
+        let bus = DBusProxy::new(&self.connection).await?;
+        bus.add_match_rule(rule).await?;
+        let gone =
+            MatchRule::builder().msg_type(Type::Signal).sender(BUS).member("NameOwnerChanged").arg(2, "").build()?;
+        bus.add_match_rule(gone).await?;
         self.connection.request_name(LEGACY_NAME).await?;
         while let Some(message) = messages.try_next().await? {
             let done = match message.message_type() {
                 Type::MethodCall => self.on_call(message).await,
                 Type::MethodReturn | Type::Error => self.on_reply(&message).await,
+                Type::Signal if message.header().member().is_some_and(|it| it == "NameOwnerChanged") => {
+                    self.on_gone(&message)
+                }
                 Type::Signal => self.on_signal(&message).await,
             };
             if let Err(error) = done {
                 tracing::warn!(%error, "a D-Bus message could not be relayed");
             }
+            let known = self.senders.len();
+            self.clients.send_if_modified(|it| std::mem::replace(it, known) != known);
         }
         Ok(())
     }
@@ -145,8 +161,8 @@ impl Relay {
             self.senders.retain(|_, it| matches!(it, Sender::Asked(_)));
         }
         let question = Message::method_call("/org/freedesktop/DBus", "GetConnectionCredentials")
-            .destination("org.freedesktop.DBus")
-            .interface("org.freedesktop.DBus")
+            .destination(BUS)
+            .interface(BUS)
             .build(&sender.as_str())?;
         self.pending.insert(question.primary_header().serial_num(), Pending::Credentials(sender.clone()));
         self.senders.insert(sender, Sender::Asked(vec![call]));
@@ -174,6 +190,16 @@ impl Relay {
             self.pending.insert(serial, Pending::Call(call.clone()));
         }
         self.connection.send_all(&[announcement, onward]).await
+    }
+
+    /// A name has lost its owner. Only the bus itself is believed.
+    fn on_gone(&mut self, signal: &Message) -> zbus::Result<()> {
+        if signal.header().sender().is_some_and(|it| it == BUS) {
+            let body = signal.body();
+            let (name, _, _): (&str, &str, &str) = body.deserialize()?;
+            self.senders.remove(name);
+        }
+        Ok(())
     }
 
     async fn on_reply(&mut self, reply: &Message) -> zbus::Result<()> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use virtbus_daemon::activation::{self, BoundFiles, Role};
 use virtbus_daemon::config::DaemonConfig;
 use virtbus_daemon::drain::{DEADLINE, Life, drain};
@@ -79,13 +80,15 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
         stop.cancelled().await;
         draining.drain(CLIENTS_DEADLINE).await;
     }));
+    let bus_clients = watch::Sender::new(0);
+    let counts = vec![server.client_count(), bus_clients.subscribe()];
     if let Some(on) = virtbus_daemon::bus::of(&started.paths) {
-        let stop = tasks.stop_token();
-        drop(tasks.spawn("relay org.libvirt", async move { stop.run_until_cancelled(bus::serve(on)).await }));
+        let (relaying, stop) = (bus::serve(on, bus_clients), tasks.stop_token());
+        drop(tasks.spawn("relay org.libvirt", async move { stop.run_until_cancelled(relaying).await }));
     }
     notify::ready();
     let idle_timeout = started.args.idle_timeout();
-    let life = Life { signals, supervisor, idle_timeout, counts: vec![server.client_count()] };
+    let life = Life { signals, supervisor, idle_timeout, counts };
     let reason = life.until_stopped(|| reload(&started)).await;
     Ok(drain(&tasks, &reason, DEADLINE).await)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use virtbus_api::HypervisorDriver;
 use virtbus_daemon::activation::{self, BoundFiles, Listener, Role};
 use virtbus_daemon::bus::{self, Bus};
@@ -88,8 +89,10 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
             server.drain(CLIENTS_DEADLINE).await;
         }));
     }
+    let bus_calls = watch::Sender::new(0);
+    let counts = vec![server.client_count(), engine.active(), bus_calls.subscribe()];
     if let Some(bus) = bus::of(&started.paths) {
-        drop(virtbus_daemon::tasks::spawn("D-Bus", serve_bus(bus, driver)));
+        drop(virtbus_daemon::tasks::spawn("D-Bus", serve_bus(bus, driver, bus_calls)));
     }
     notify::ready();
     let begin = engine.clone();
@@ -100,7 +103,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
     }));
 
     let idle_timeout = started.args.idle_timeout();
-    let life = Life { signals, supervisor, idle_timeout, counts: vec![server.client_count(), engine.active()] };
+    let life = Life { signals, supervisor, idle_timeout, counts };
     let reason = life.until_stopped(|| reload(&started)).await;
     // Guests live on; the next daemon takes them over.
     Ok(drain(&tasks, &reason, DEADLINE).await)
@@ -108,7 +111,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
 
 /// Serves D-Bus for as long as the daemon lives. A host without a bus, or one whose bus restarts, is served by RPC alone
 /// meanwhile.
-async fn serve_bus(bus: Bus, driver: Arc<dyn HypervisorDriver>) {
+async fn serve_bus(bus: Bus, driver: Arc<dyn HypervisorDriver>, calls: watch::Sender<usize>) {
     let own_uid = nix::unistd::geteuid().as_raw();
     let bus = match bus {
         Bus::System => FrontBus::System,
@@ -120,7 +123,7 @@ async fn serve_bus(bus: Bus, driver: Arc<dyn HypervisorDriver>) {
             Ok(front) => {
                 tracing::info!("{BUS_NAME} is on the bus");
                 said = false;
-                if let Err(error) = front.run().await {
+                if let Err(error) = front.counting(calls.clone()).run().await {
                     tracing::warn!("the bus is gone: {error}");
                 }
             }

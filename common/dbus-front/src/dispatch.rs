@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 use virtbus_api::flags::ListFilter;
 use zbus::{
@@ -41,11 +41,33 @@ pub(crate) struct Dispatch {
     /// The interface trait asks for an object server; ours serves nothing and is on no bus.
     server: Arc<Connection>,
     calls: JoinSet<()>,
+    under_way: watch::Sender<usize>,
+}
+
+/// A call that is counted for as long as this lives.
+struct Counted(watch::Sender<usize>);
+
+impl Counted {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|it| *it += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|it| *it = it.saturating_sub(1));
+    }
 }
 
 impl Dispatch {
-    pub(crate) async fn new(connection: Connection, cx: Arc<Cx>) -> zbus::Result<Self> {
-        Ok(Self { connection, cx, server: Arc::new(unreachable_server().await?), calls: JoinSet::new() })
+    pub(crate) async fn new(
+        connection: Connection,
+        cx: Arc<Cx>,
+        under_way: watch::Sender<usize>,
+    ) -> zbus::Result<Self> {
+        let server = Arc::new(unreachable_server().await?);
+        Ok(Self { connection, cx, server, calls: JoinSet::new(), under_way })
     }
 
     /// Starts the call; with very many under way it waits for one of them to end.
@@ -56,7 +78,7 @@ impl Dispatch {
         }
         // An announcement counts for the message behind it, so it is noted before that one is looked at.
         Relay::note(&self.cx, &message).await;
-        let under_way = self.cx.access.begin(&message.header());
+        let under_way = (self.cx.access.begin(&message.header()), Counted::new(&self.under_way));
         let call = Call {
             connection: self.connection.clone(),
             cx: self.cx.clone(),

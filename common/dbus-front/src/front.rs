@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use futures_util::StreamExt as _;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast::error::RecvError, watch};
 use virtbus_api::{HypervisorDriver, refs::LeaseGuard};
 use zbus::{Connection, MessageStream, message::Type};
 
@@ -44,6 +44,7 @@ pub struct Front {
     connection: Connection,
     calls: MessageStream,
     cx: Arc<Cx>,
+    under_way: watch::Sender<usize>,
 }
 
 impl Front {
@@ -58,16 +59,22 @@ impl Front {
         });
         let calls = MessageStream::from(&connection);
         connection.request_name(name).await?;
-        Ok(Front { connection, calls, cx })
+        Ok(Front { connection, calls, cx, under_way: watch::Sender::new(0) })
+    }
+
+    /// Counts the calls under way in `count`: a daemon does not leave while there are any.
+    #[must_use]
+    pub fn counting(self, count: watch::Sender<usize>) -> Self {
+        Self { under_way: count, ..self }
     }
 
     /// Answers calls and turns the engine's events into signals, until the bus is gone, the engine ends or the front
     /// lags behind.
     pub async fn run(self) -> zbus::Result<()> {
-        let Front { connection, mut calls, cx } = self;
+        let Front { connection, mut calls, cx, under_way } = self;
         let mut events = cx.driver.events();
         let mut monitor = cx.driver.monitor_events();
-        let mut dispatch = Dispatch::new(connection.clone(), cx.clone()).await?;
+        let mut dispatch = Dispatch::new(connection.clone(), cx.clone(), under_way).await?;
         let mut signals = Signals::new(connection, cx);
         loop {
             tokio::select! {
