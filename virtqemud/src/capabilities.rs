@@ -2,7 +2,7 @@
 //!
 //! What does not change while the daemon runs (the CPU map, the host's CPU, swtpm) is found out once; what an emulator can do
 //! comes from [`Cache`], which probes each binary once; memory and descriptors of firmware are read at each call. The builders
-//! below are pure. Nothing here knows a domain.
+//! below are pure. Of a domain only its CPU is known here: the host model that it may ask for is in the document.
 
 pub mod arch;
 pub mod cpu_map;
@@ -21,6 +21,8 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::capabilities::Capabilities;
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::cpu::{CpuMatch, CpuMode};
 use virtbus_schema::domain_capabilities::DomainCapabilities;
 
 use crate::process::capabilities::{Accel, Cache, MachineType, QemuCaps};
@@ -116,6 +118,25 @@ impl Documents {
         let host = blocking(move || host::read(&sys, facts.arch, &facts.cpu, facts.map.as_ref(), &settings)).await?;
         let host = host.map_err(|error| Error::system("the host's memory", &error))?;
         Ok(Capabilities { host, guests })
+    }
+
+    /// Makes the CPU of a domain that is about to start definite: what `mode='host-model'` is here, which features are meant.
+    ///
+    /// # Errors
+    /// As [`crate::machine::cpu::settle`].
+    pub async fn settle_cpu(&self, emulators: &Cache, domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
+        let Some(cpu) = &domain.cpu else { return Ok(()) };
+        let facts = self.facts().await?;
+        let host_model = if cpu.mode == Some(CpuMode::HostModel) || cpu.matching == Some(CpuMatch::Minimum) {
+            let kind = domain.kind.to_string();
+            let (arch, machine) = (domain.os.kind.arch.as_deref(), domain.os.kind.machine.as_deref());
+            let emulator = domain.devices.emulator.as_deref();
+            let document = self.domain_capabilities(emulators, emulator, arch, machine, Some(&kind)).await?;
+            document.cpu.host_model
+        } else {
+            None
+        };
+        crate::machine::cpu::settle(domain, caps, facts.map.as_ref(), host_model.as_ref())
     }
 
     /// `virsh domcapabilities`; what is not given is chosen as the reference chooses it.

@@ -102,12 +102,12 @@ pub fn emulator(domain: &Domain, exists: impl Fn(&Path) -> bool) -> Result<PathB
 }
 
 /// Fills in what `domain` leaves open, and refuses what cannot work. Firmware is chosen among what the system has, with variable
-/// stores in the system's place.
+/// stores in the directory `nvram`.
 ///
 /// # Errors
 /// Under the reference's codes for the same fault.
-pub fn complete(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
-    let installed = firmware::is_wanted(domain).then(|| Installed::read("/var/lib/libvirt/qemu/nvram"));
+pub fn complete(domain: &mut Domain, caps: &QemuCaps, nvram: &Path) -> Result<()> {
+    let installed = firmware::is_wanted(domain).then(|| Installed::read(nvram));
     complete_with(domain, caps, installed.as_ref())
 }
 

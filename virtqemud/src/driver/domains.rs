@@ -36,7 +36,7 @@ impl Qemu {
         document.uuid.get_or_insert_with(Uuid::new_v4);
         let binary = machine::emulator(&document, std::path::Path::exists)?;
         let caps = self.shared.capabilities.find(&binary).await?;
-        machine::complete(&mut document, &caps)?;
+        machine::complete(&mut document, &caps, &self.shared.config.layout.nvram)?;
         Ok(document)
     }
 }

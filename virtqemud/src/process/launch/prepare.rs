@@ -54,9 +54,12 @@ impl Places {
 }
 
 impl Prepared {
-    pub(super) async fn new(shared: &Arc<Shared>, order: Order) -> Result<Self> {
+    pub(super) async fn new(shared: &Arc<Shared>, mut order: Order) -> Result<Self> {
         let binary = machine::emulator(&order.document, Path::exists)?;
         let caps = shared.capabilities.find(&binary).await?;
+        let mut document = Domain::clone(&order.document);
+        shared.documents.settle_cpu(&shared.capabilities, &mut document, &caps).await?;
+        order.document = document.into();
         let shared = Arc::clone(shared);
         // One stretch of small file operations; an image on a dead server hangs this thread and nothing else.
         let prepared = tokio::task::spawn_blocking(move || prepare(&shared, &caps, &order)).await;
@@ -66,7 +69,7 @@ impl Prepared {
 
 fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepared> {
     let mut document = Domain::clone(&order.document);
-    machine::complete(&mut document, caps)?;
+    machine::complete(&mut document, caps, &shared.config.layout.nvram)?;
     document.id = Some(order.id);
     let short_name = short_name(order.id, &document.name);
     let places = Places::new(shared, &short_name);
@@ -111,6 +114,7 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     let binary = machine::emulator(document, Path::exists)?;
     let caps = shared.capabilities.find(&binary).await?;
     let mut document = document.clone();
+    shared.documents.settle_cpu(&shared.capabilities, &mut document, &caps).await?;
     let short_name = format!("-1-{}", document.name.chars().take(20).collect::<String>());
     let places = Places::new(shared, &short_name);
     let mut claims = Claims::new(Arc::clone(shared), short_name);
