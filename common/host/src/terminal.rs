@@ -35,9 +35,8 @@ impl AsyncRead for Terminal {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.0.poll_read_ready(cx))?;
-            let read = |it: &AsyncFd<std::fs::File>| {
-                Ok(nix::unistd::read(it.get_ref().as_fd(), buf.initialize_unfilled())?)
-            };
+            let read =
+                |it: &AsyncFd<std::fs::File>| Ok(nix::unistd::read(it.get_ref().as_fd(), buf.initialize_unfilled())?);
             match guard.try_io(read) {
                 Ok(Ok(count)) => {
                     buf.advance(count);
