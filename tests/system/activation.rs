@@ -106,10 +106,12 @@ fn a_descriptor_of_nobody_is_closed_and_said() {
 #[test]
 fn it_goes_to_the_background_by_itself() {
     let host = Host::new();
+    host.write("/etc/libvirt/virtqemud.conf", "log_level = 2\n");
     said(&mut super::command(&host, "virtqemud", &["-d", "--pid-file", "/run/mine.pid"])).unwrap();
     host.virsh(&["list"]).unwrap();
     assert_eq!(host.read("/run/mine.pid").trim(), host.pids("virtqemud")[0].to_string());
-    // Its own log: nobody reads its standard error any more.
+    let log = host.read("/var/log/libvirt/virtqemud.log");
+    assert!(log.contains("listening on /run/libvirt/virtqemud-sock"), "{log}");
     let refused = said(&mut super::command(&host, "virtqemud", &["-d", "--pid-file", "/run/mine.pid"])).unwrap_err();
     assert!(refused.contains("another daemon (pid "), "{refused}");
     let _proxy = start(&host, "virtproxyd", &[]);
