@@ -121,7 +121,7 @@ fn a_guest_outlives_its_daemon() {
         qemu.suspend(&vm).await.expect("paused");
         assert_eq!(lifecycle(&mut events), [Lifecycle::SuspendedPaused]);
         let said = qemu.monitor_command(&vm, "{\"execute\":\"query-status\"}", false).await.expect("answered");
-        assert!(said.starts_with("{\"return\":{\"status\": \"paused\""), "{said}");
+        assert!(said.starts_with("{\"return\":{\"status\":\"paused\""), "{said}");
         qemu.open_console(&vm, None, ConsoleFlags::empty()).await.expect("the console works");
         assert_eq!(stand.pid("vm"), pid);
         let next = stand.start(&off, StartFlags::PAUSED).await;
