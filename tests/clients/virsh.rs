@@ -40,3 +40,8 @@ fn read_only() {
 fn malformed() {
     check_session("malformed.txt");
 }
+
+#[test]
+fn events() {
+    check_session("events.txt");
+}
