@@ -74,7 +74,7 @@ impl World {
         world
     }
 
-    /// A file for clients, in the directory in which [`World::shell`] runs; its path comes back.
+    /// A file for clients, in the directory in which scripts run; its path comes back.
     ///
     /// # Panics
     ///
