@@ -92,11 +92,12 @@ impl Documents {
     pub async fn prepare(&self, emulators: &Cache) {
         let Ok(facts) = self.facts().await else { return };
         let found = ARCHES.iter().filter(|it| facts.arch.runs(**it)).filter_map(|it| it.emulator(facts.arch));
-        for binary in found {
+        futures_util::future::join_all(found.map(async |binary| {
             if let Err(error) = emulators.find(&binary).await {
                 tracing::warn!("{error}");
             }
-        }
+        }))
+        .await;
     }
 
     /// `virsh capabilities`.

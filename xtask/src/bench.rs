@@ -11,12 +11,14 @@ use crate::build::{self, Profile};
 use crate::command::target_dir;
 use crate::setup::{self, Need};
 
+mod bus;
 mod calls;
 mod definitions;
 mod guests;
 mod report;
 mod side;
 
+use definitions::KINDS;
 use report::Report;
 use side::Side;
 
@@ -39,7 +41,7 @@ impl Options {
 const CALLS: [&str; 2] = ["call.lib-version", "call.info"];
 const THROUGHPUT: &str = "throughput.8-connections";
 const GUEST: [&str; 2] = ["guest.create-paused", "guest.destroy"];
-const DEFINITIONS: &str = "definitions";
+const BUS: &str = "bus.get-state";
 
 /// Runs the cases and prints the table.
 pub fn run(options: &Options) -> Result<()> {
@@ -50,17 +52,19 @@ pub fn run(options: &Options) -> Result<()> {
     let mut sides = sides(options, dir.path())?;
     let mut report = Report::default();
 
-    if CALLS.iter().any(|it| options.wants(it)) || options.wants(THROUGHPUT) {
+    if CALLS.iter().chain(&[THROUGHPUT, BUS]).any(|it| options.wants(it)) {
         calls::run(&mut sides, options, &mut report)?;
     }
     if GUEST.iter().any(|it| options.wants(it)) {
         guests::run(&mut sides, &mut report)?;
     }
-    if options.wants(DEFINITIONS) {
-        definitions::run(&mut sides, &mut report)?;
-    }
+    definitions::run(&mut sides, options, &mut report)?;
     if report.is_empty() {
-        bail!("no case is called like {:?}; there are {CALLS:?} {THROUGHPUT} {GUEST:?} {DEFINITIONS}", options.only);
+        bail!(
+            "no case is called like {:?}; there are {CALLS:?} {THROUGHPUT} {BUS} {GUEST:?} {:?}",
+            options.only,
+            KINDS.map(|it| it.0)
+        );
     }
     for side in sides {
         side.stop()?;

@@ -9,10 +9,11 @@ use virtbus_proto::table::domain::{DomainDefineXml, DomainGetInfo, DomainUndefin
 use virtbus_proto::table::node::ConnectGetLibVersion;
 use virtbus_proto::types::Domain;
 
+use super::bus::{BusClient, Method};
 use super::definitions::document;
 use super::report::Report;
 use super::side::Side;
-use super::{CALLS, Options, THROUGHPUT};
+use super::{BUS, CALLS, Options, THROUGHPUT};
 use crate::client::Client;
 
 const ROUNDS: usize = 10;
@@ -24,7 +25,7 @@ pub(super) fn run(sides: &mut [Side], options: &Options, report: &mut Report) ->
     eprintln!("bench: calls");
     let mut domains = Vec::new();
     for side in sides.iter() {
-        domains.push(side.client()?.call(&DomainDefineXml { xml: document("bench-calls") })?.dom);
+        domains.push(side.client()?.call(&DomainDefineXml { xml: document("bench-calls", "") })?.dom);
     }
     for round in 0..=ROUNDS {
         for (side, domain) in sides.iter().zip(&domains) {
@@ -41,6 +42,9 @@ pub(super) fn run(sides: &mut [Side], options: &Options, report: &mut Report) ->
                 if options.wants(CALLS[1]) {
                     let info = || DomainGetInfo { dom: domain.clone() };
                     add(CALLS[1], "us", &latencies(&way.socket, |it| it.call(&info()).map(drop))?);
+                }
+                if options.wants(BUS) {
+                    add(BUS, "us", &bus_latencies(side, way.bus_name, &domain.uuid)?);
                 }
                 if options.wants(THROUGHPUT) {
                     add(THROUGHPUT, "k/s", &[throughput(&way.socket)?]);
@@ -65,6 +69,24 @@ fn latencies(socket: &Path, mut call: impl FnMut(&mut Client) -> Result<()>) -> 
     for _ in 0..CALLS_PER_ROUND {
         let begin = Instant::now();
         call(&mut client)?;
+        samples.push(begin.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(samples)
+}
+
+/// Microseconds of each `GetState` over the message bus; none for a side that is on none.
+fn bus_latencies(side: &Side, name: Option<&str>, uuid: &[u8; 16]) -> Result<Vec<f64>> {
+    let (Some(socket), Some(destination)) = (side.bus(), name) else { return Ok(Vec::new()) };
+    let mut client = BusClient::open(&socket)?;
+    let digits: String = uuid.iter().map(|it| format!("{it:02x}")).collect();
+    let parts: Vec<&str> = [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().filter_map(|it| digits.get(it)).collect();
+    let path = format!("/org/libvirt/QEMU/domain/_{}", parts.join("_"));
+    let interface = "org.libvirt.Domain";
+    let state = Method { destination, path: &path, interface, member: "GetState", flags: Some(0) };
+    let mut samples = Vec::with_capacity(CALLS_PER_ROUND);
+    for _ in 0..CALLS_PER_ROUND {
+        let begin = Instant::now();
+        client.call(state)?;
         samples.push(begin.elapsed().as_secs_f64() * 1e6);
     }
     Ok(samples)

@@ -28,7 +28,7 @@ pub(super) fn run(sides: &mut [Side], report: &mut Report) -> Result<()> {
     let mut clients = sides.iter().map(Side::client).collect::<Result<Vec<_>>>()?;
     let mut domains = Vec::new();
     for client in &mut clients {
-        domains.push(client.call(&DomainDefineXml { xml: document(NAME) })?.dom);
+        domains.push(client.call(&DomainDefineXml { xml: document(NAME, "") })?.dom);
     }
     let mut argv = None;
     for round in 0..=ROUNDS {

@@ -31,6 +31,9 @@ struct Summary {
 impl Report {
     /// Adds samples; cases and columns appear as they are named.
     pub(super) fn add(&mut self, case: &str, unit: &'static str, column: &str, samples: &[f64]) {
+        if samples.is_empty() {
+            return;
+        }
         let case = self.cases.entry(case.to_owned()).or_default();
         case.unit = unit;
         let all = case.samples.entry(column.to_owned()).or_default();
@@ -52,7 +55,7 @@ impl Report {
     /// Everything, for people: one line for each case and column, with the ratio to the reference's median.
     pub(super) fn table(&self) -> String {
         let mut table =
-            format!("{:<28} {:<18} {:>10} {:>10} {:>6} {:>7}\n", "case", "side", "median", "p99", "unit", "ratio");
+            format!("{:<36} {:<18} {:>10} {:>10} {:>6} {:>7}\n", "case", "side", "median", "p99", "unit", "ratio");
         for (name, case) in &self.cases {
             let reference = case.results.get("reference").map(|it| it.median);
             for (column, it) in &case.results {
@@ -62,7 +65,7 @@ impl Report {
                 };
                 let (median, p99) = (short(it.median), short(it.p99));
                 // Writing to a string does not fail.
-                let _ = writeln!(table, "{name:<28} {column:<18} {median:>10} {p99:>10} {:>6} {ratio:>7}", case.unit);
+                let _ = writeln!(table, "{name:<36} {column:<18} {median:>10} {p99:>10} {:>6} {ratio:>7}", case.unit);
             }
         }
         table

@@ -17,6 +17,8 @@ use crate::stack::{Service, Stack};
 pub(super) struct Way {
     pub(super) column: String,
     pub(super) socket: PathBuf,
+    /// Who answers on the message bus.
+    pub(super) bus_name: Option<&'static str>,
 }
 
 /// A side and the ways to it; the first is the direct one.
@@ -37,8 +39,13 @@ impl Side {
     /// The release build of this tree.
     pub(super) fn ours(root: &Path) -> Result<Self> {
         let stack = Stack::start(root, Profile::Release)?;
-        let way = |column: &str, socket: &str| Way { column: column.to_owned(), socket: stack.socket(socket) };
-        let ways = vec![way("virtbus", "virtqemud-sock"), way("virtbus via proxy", "libvirt-sock")];
+        let way = |column: &str, socket: &str, bus_name| Way {
+            column: column.to_owned(),
+            socket: stack.socket(socket),
+            bus_name: Some(bus_name),
+        };
+        let direct = way("virtbus", "virtqemud-sock", "org.libvirt.virtqemud");
+        let ways = vec![direct, way("virtbus via proxy", "libvirt-sock", "org.libvirt")];
         Ok(Self { ways, kind: Kind::Ours(Box::new(stack)) })
     }
 
@@ -47,7 +54,7 @@ impl Side {
         prepare_reference(root)?;
         let socket = root.join("run/libvirt/libvirt-sock");
         let service = start_reference(root, &|| Client::open(&socket).is_ok())?;
-        let ways = vec![Way { column: "reference".into(), socket }];
+        let ways = vec![Way { column: "reference".into(), socket, bus_name: None }];
         Ok(Self { ways, kind: Kind::Reference { root: root.to_path_buf(), service } })
     }
 
@@ -58,7 +65,7 @@ impl Side {
             None if uri == "qemu:///system" => PathBuf::from("/run/libvirt/libvirt-sock"),
             None => bail!("{uri}: name the socket, as in qemu+unix:///system?socket=PATH"),
         };
-        Ok(Self { ways: vec![Way { column: "reference".into(), socket }], kind: Kind::Foreign })
+        Ok(Self { ways: vec![Way { column: "reference".into(), socket, bus_name: None }], kind: Kind::Foreign })
     }
 
     /// The direct way's name.
@@ -92,17 +99,42 @@ impl Side {
         }
     }
 
-    /// Resident memory of the daemon that owns the domains, in MiB.
-    pub(super) fn resident(&mut self) -> Result<Option<f64>> {
+    /// Resident memory of the daemon that owns the domains, in MiB, once it has nothing more to do.
+    pub(super) fn resident_at_rest(&mut self) -> Result<Option<f64>> {
         let pid = match &mut self.kind {
             Kind::Ours(stack) => stack.service("virtqemud")?.pid(),
             Kind::Reference { service, .. } => service.pid(),
             Kind::Foreign => return Ok(None),
         };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut used = cpu_ticks(pid)?;
+        while Instant::now() < deadline {
+            std::thread::sleep(Duration::from_secs(1));
+            match cpu_ticks(pid)? {
+                now if now == used => break,
+                now => used = now,
+            }
+        }
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).context("VmRSS")?;
         let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(Some(kib / 1024.0))
+    }
+
+    /// The bus our side is on.
+    pub(super) fn bus(&self) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Ours(stack) => Some(stack.root().join("run/dbus/system_bus_socket")),
+            Kind::Reference { .. } | Kind::Foreign => None,
+        }
+    }
+
+    /// Where our side keeps definitions.
+    pub(super) fn definitions(&self) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Ours(stack) => Some(stack.root().join("etc/libvirt/qemu")),
+            Kind::Reference { .. } | Kind::Foreign => None,
+        }
     }
 
     pub(super) fn stop(self) -> Result<()> {
@@ -116,6 +148,15 @@ impl Side {
             Kind::Foreign => Ok(()),
         }
     }
+}
+
+/// CPU time a process has used, in clock ticks.
+fn cpu_ticks(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, rest) = stat.rsplit_once(')').context("no name in stat")?;
+    // utime and stime are the 14th and 15th field, and two are cut off.
+    let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    Ok(ticks.sum::<Result<u64, _>>()?)
 }
 
 /// The directories that the reference uses; each is replaced by one below the private root.
