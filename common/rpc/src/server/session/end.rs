@@ -12,7 +12,7 @@ pub(in crate::server) enum End {
     ByClient,
     /// After a reply that asked for it.
     Closed,
-    /// By [`Client::disconnect`].
+    /// By [`disconnect`](crate::peer::Client::disconnect).
     Disconnected,
     /// The client did not answer pings.
     Silent,
