@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use virtbus_daemon::bus::Bus;
 use zbus::{
     Connection, MatchRule, Message, MessageStream, Variant,
-    fdo::{ConnectionCredentials, DBusProxy},
+    fdo::{ConnectionCredentials, DBusProxy, RequestNameFlags, RequestNameReply},
     message::{Flags, Header, Type},
 };
 
@@ -115,7 +115,10 @@ impl Relay {
         let gone =
             MatchRule::builder().msg_type(Type::Signal).sender(BUS).member("NameOwnerChanged").arg(2, "").build()?;
         bus.add_match_rule(gone).await?;
-        self.connection.request_name(LEGACY_NAME).await?;
+        match bus.request_name(LEGACY_NAME.try_into()?, RequestNameFlags::DO_NOT_QUEUE).await? {
+            RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => {}
+            RequestNameReply::Exists | RequestNameReply::InQueue => return Err(zbus::Error::NameTaken),
+        }
         while let Some(message) = messages.try_next().await? {
             let done = match message.message_type() {
                 Type::MethodCall => self.on_call(message).await,

@@ -5,7 +5,11 @@ use std::{num::NonZeroUsize, sync::Arc};
 use futures_util::StreamExt as _;
 use tokio::sync::{broadcast::error::RecvError, watch};
 use virtbus_api::{HypervisorDriver, refs::LeaseGuard};
-use zbus::{Connection, MessageStream, message::Type};
+use zbus::{
+    Connection, MessageStream,
+    fdo::{DBusProxy, RequestNameFlags, RequestNameReply},
+    message::Type,
+};
 
 use crate::{access::Access, dispatch::Dispatch, signals::Signals, stream::Streams};
 
@@ -58,7 +62,7 @@ impl Front {
             lease: LeaseGuard::new(u64::MAX),
         });
         let calls = MessageStream::from(&connection);
-        connection.request_name(name).await?;
+        take(&connection, name).await?;
         Ok(Front { connection, calls, cx, under_way: watch::Sender::new(0) })
     }
 
@@ -100,6 +104,16 @@ impl Front {
                 },
             }
         }
+    }
+}
+
+/// Takes the name, which nobody may take away; one that another process has is an error. It does not go through the
+/// connection's own way to do so, which expects zbus's object server behind the name.
+async fn take(connection: &Connection, name: &str) -> zbus::Result<()> {
+    let bus = DBusProxy::new(connection).await?;
+    match bus.request_name(name.try_into()?, RequestNameFlags::DO_NOT_QUEUE).await? {
+        RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => Ok(()),
+        RequestNameReply::Exists | RequestNameReply::InQueue => Err(zbus::Error::NameTaken),
     }
 }
 
