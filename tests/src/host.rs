@@ -212,19 +212,24 @@ impl Host {
         Daemon { child: child.spawn().expect("a daemon"), notify, log, heard: Vec::new() }
     }
 
-    /// The processes of that program (its name's beginning), as the host numbers them.
+    /// The processes of that program (its name's beginning), as the host numbers them. A child that is about to become
+    /// another program is none of them.
     #[must_use]
     pub fn pids(&self, program: &str) -> Vec<u32> {
         let proc = self.path("/proc");
         let is_it = |pid: u32| {
             let words = fs::read(proc.join(pid.to_string()).join("cmdline")).unwrap_or_default();
             let first = words.split(|it| *it == 0).next().unwrap_or_default();
-            Path::new(OsStr::from_bytes(first))
-                .file_name()
-                .is_some_and(|it| it.as_bytes().starts_with(program.as_bytes()))
+            let name = Path::new(OsStr::from_bytes(first)).file_name().unwrap_or_default();
+            name.as_bytes().starts_with(program.as_bytes())
+        };
+        let parent = |pid: u32| -> Option<u32> {
+            let status = fs::read_to_string(proc.join(pid.to_string()).join("status")).ok()?;
+            status.lines().find_map(|it| it.strip_prefix("PPid:"))?.trim().parse().ok()
         };
         let entries = fs::read_dir(&proc).into_iter().flatten().flatten();
-        entries.filter_map(|it| it.file_name().to_str()?.parse().ok()).filter(|pid| is_it(*pid)).collect()
+        let all = entries.filter_map(|it| it.file_name().to_str()?.parse().ok());
+        all.filter(|pid| is_it(*pid) && !parent(*pid).is_some_and(is_it)).collect()
     }
 
     /// Sends a signal, by name, to each process of [`Host::pids`].
