@@ -57,6 +57,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
 
     let engine = Qemu::new(config);
     engine.load().await?;
+    let start_of_host = engine.start_of_host();
     let driver: Arc<dyn HypervisorDriver> = Arc::new(engine.clone());
     let (tasks, supervisor) = Tasks::new();
 
@@ -98,7 +99,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Box<dyn std::error::Error
     let begin = engine.clone();
     drop(virtbus_daemon::tasks::spawn("first steps", async move {
         begin.probe().await;
-        begin.start_with_host().await;
+        begin.start_with_host(start_of_host).await;
         begin.check_definitions().await;
     }));
 

@@ -76,18 +76,26 @@ impl Qemu {
         }
     }
 
-    /// Starts the domains that start with the host, if this is the first daemon since it booted.
-    pub async fn start_with_host(&self) {
+    /// The domains that start with the host, if this is the first daemon since it booted. Asked before clients come: what
+    /// they mark for the next boot is not meant for this one.
+    pub fn start_of_host(&self) -> StartOfHost {
         let marker = self.shared.config.layout.run.join("autostarted");
         // Created by exactly one daemon per boot: /run is empty then.
         match std::fs::OpenOptions::new().write(true).create_new(true).open(&marker) {
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return,
-            Err(error) => return tracing::error!("cannot write {}: {error}", marker.display()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return StartOfHost(Vec::new()),
+            Err(error) => {
+                tracing::error!("cannot write {}: {error}", marker.display());
+                return StartOfHost(Vec::new());
+            }
         }
-        let guard = LeaseGuard::new(0);
         let starts = |view: &View| view.autostart || view.autostart_once;
-        let wanted: Vec<Handle> = self.shared.registry.all().into_iter().filter(|it| starts(&it.view())).collect();
+        StartOfHost(self.shared.registry.all().into_iter().filter(|it| starts(&it.view())).collect())
+    }
+
+    /// Starts the domains that start with the host.
+    pub async fn start_with_host(&self, StartOfHost(wanted): StartOfHost) {
+        let guard = LeaseGuard::new(0);
         let delay = Duration::from_millis(self.shared.config.settings.auto_start_delay_ms);
         for handle in wanted {
             let lease: ClientLease = guard.lease();
@@ -114,6 +122,10 @@ impl Qemu {
         self.shared.documents.prepare(&self.shared.capabilities).await;
     }
 }
+
+/// The domains that start with the host.
+#[derive(Debug)]
+pub struct StartOfHost(Vec<Handle>);
 
 /// A definition with its UUID.
 type Read = virtbus_store::Definition<(Uuid, Definition)>;
