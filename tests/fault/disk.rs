@@ -67,5 +67,4 @@ fn a_full_disk_keeps_the_old_definition() {
     fs::remove_file(ballast).unwrap();
     world.virsh(Door::Proxy, &["define", "new.xml"]);
     assert_eq!(world.virsh(Door::Direct, &["list", "--all", "--name"]), "new\nvm");
-    drop(world);
 }
