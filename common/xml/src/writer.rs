@@ -133,20 +133,20 @@ impl Writer {
         self.out.push(' ');
         self.out.push_str(name);
         self.out.push_str("='");
-        put(&mut Escaped { out: &mut self.out });
+        put(&mut Escaped { out: &mut self.out, in_attr: true });
         self.out.push('\'');
     }
 
     /// Writes text into the innermost element; an empty text still gives it an end tag.
     pub fn text<T: Value>(&mut self, value: &T) {
         self.inline();
-        value.put(&mut Escaped { out: &mut self.out });
+        value.put(&mut Escaped { out: &mut self.out, in_attr: false });
     }
 
     /// Writes text that is at hand.
     pub fn text_str(&mut self, value: &str) {
         self.inline();
-        Escaped { out: &mut self.out }.push(value);
+        Escaped { out: &mut self.out, in_attr: false }.push(value);
     }
 
     fn inline(&mut self) {
@@ -185,9 +185,13 @@ impl Writer {
 }
 
 /// Text on its way into a document: markup is escaped, characters XML does not allow are left out.
+///
+/// White space that a reader would turn into a blank or another line end is written by number, so that nothing changes when a
+/// document is read again. The reference writes it as it is, and loses it.
 #[derive(Debug)]
 pub struct Escaped<'w> {
     out: &'w mut String,
+    in_attr: bool,
 }
 
 impl Escaped<'_> {
@@ -201,6 +205,9 @@ impl Escaped<'_> {
                 b'&' => "&amp;",
                 b'\'' => "&apos;",
                 b'"' => "&quot;",
+                b'\r' => "&#13;",
+                b'\n' if self.in_attr => "&#10;",
+                b'\t' if self.in_attr => "&#9;",
                 0..=8 | 11 | 12 | 14..=31 => "",
                 _ => continue,
             };

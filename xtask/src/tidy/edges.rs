@@ -22,6 +22,36 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("virtbus-store", &["virtbus-schema"]),
     ("virtbus-sim", &["virtbus-api", "virtbus-schema"]),
     (
+        "virtstoraged",
+        &[
+            "virtbus-api",
+            "virtbus-schema",
+            "virtbus-store",
+            "virtbus-host",
+            "virtbus-rpc",
+            "virtbus-rpc-front",
+            "virtbus-dbus-front",
+            "virtbus-dbus-remote",
+            "virtbus-daemon",
+            "zbus",
+        ],
+    ),
+    (
+        "virtnetworkd",
+        &[
+            "virtbus-api",
+            "virtbus-schema",
+            "virtbus-store",
+            "virtbus-host",
+            "virtbus-rpc",
+            "virtbus-rpc-front",
+            "virtbus-dbus-front",
+            "virtbus-dbus-remote",
+            "virtbus-daemon",
+            "zbus",
+        ],
+    ),
+    (
         "virtqemud",
         &[
             "virtbus-api",
@@ -55,10 +85,10 @@ const FRONTS: &[&str] = &[
 ];
 
 /// The files of composition roots, beside `main.rs` itself.
-const ROOTS: &[&str] = &["virtqemud/src/settings.rs"];
+const ROOTS: &[&str] = &["virtnetworkd/src/settings.rs", "virtqemud/src/settings.rs", "virtstoraged/src/settings.rs"];
 
 /// The libraries that hold an engine.
-const ENGINES: &[&str] = &["virtqemud/src/"];
+const ENGINES: &[&str] = &["virtnetworkd/src/", "virtqemud/src/", "virtstoraged/src/"];
 
 pub(super) fn problems(top: &Path) -> Result<Vec<String>> {
     let metadata = MetadataCommand::new().manifest_path(top.join("Cargo.toml")).no_deps().exec()?;

@@ -29,6 +29,7 @@ impl Default for Vcpu {
 impl Vcpu {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match self.current {
+            _ if self.count == 0 => Err(node.error(ErrorKind::Internal, "a guest needs at least one vCPU")),
             Some(current) if current > self.count => {
                 Err(node.error(ErrorKind::Unsupported, format!("{current} current vCPUs of at most {}", self.count)))
             }
@@ -36,7 +37,6 @@ impl Vcpu {
                 self.current = None;
                 Ok(())
             }
-            _ if self.count == 0 => Err(node.error(ErrorKind::Internal, "a guest needs at least one vCPU")),
             _ => Ok(()),
         }
     }

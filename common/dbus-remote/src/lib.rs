@@ -1,0 +1,1 @@
+//! Another daemon's engine, reached over D-Bus: how virtqemud asks for a port, a volume or a secret.
