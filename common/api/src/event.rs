@@ -3,7 +3,11 @@
 //! Every event names its domain; fronts filter per client. The `match` in both fronts has no `_`, so a new variant
 //! does not build until both serve it. Numbers are libvirt 11.3's.
 
-use crate::{hypervisor::state::numbered, params::TypedParam, refs::DomainRef};
+use crate::{
+    hypervisor::state::numbered,
+    params::TypedParam,
+    refs::{DomainRef, NetworkRef, PoolRef, SecretRef},
+};
 
 /// Something happened to a domain.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,4 +195,97 @@ pub struct MonitorEvent {
     pub timestamp: (i64, u32),
     /// The event's data as JSON text, where it has any.
     pub details: Option<String>,
+}
+
+/// Something happened to a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkEvent {
+    /// The network as it was when it happened.
+    pub network: NetworkRef,
+    /// What happened.
+    pub kind: NetworkEventKind,
+}
+
+/// What can happen to a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkEventKind {
+    /// Defined, undefined, started or stopped.
+    Lifecycle(NetworkLifecycle),
+    /// Title, description or metadata changed; for an element its namespace.
+    MetadataChange {
+        /// `virNetworkMetadataType`.
+        kind: i32,
+        /// The namespace of the element.
+        uri: Option<String>,
+    },
+}
+
+/// A change of a network's life; the numbers are `virNetworkEventLifecycleType`'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum NetworkLifecycle {
+    /// Defined, anew or over an old definition.
+    Defined = 0,
+    /// The definition is gone.
+    Undefined = 1,
+    /// Started.
+    Started = 2,
+    /// Stopped.
+    Stopped = 3,
+}
+
+/// Something happened to a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolEvent {
+    /// The pool as it was when it happened.
+    pub pool: PoolRef,
+    /// What happened.
+    pub kind: PoolEventKind,
+}
+
+/// What can happen to a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PoolEventKind {
+    /// A change of its life.
+    Lifecycle(PoolLifecycle),
+    /// Its volumes were looked at again.
+    Refresh,
+}
+
+/// A change of a pool's life; the numbers are `virStoragePoolEventLifecycleType`'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum PoolLifecycle {
+    /// Defined, anew or over an old definition.
+    Defined = 0,
+    /// The definition is gone.
+    Undefined = 1,
+    /// Started.
+    Started = 2,
+    /// Stopped.
+    Stopped = 3,
+    /// The underlying storage was made.
+    Created = 4,
+    /// The underlying storage was deleted.
+    Deleted = 5,
+}
+
+/// Something happened to a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretEvent {
+    /// The secret as it was when it happened.
+    pub secret: SecretRef,
+    /// What happened.
+    pub kind: SecretEventKind,
+}
+
+/// What can happen to a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecretEventKind {
+    /// Defined, anew or over an old definition.
+    Defined,
+    /// The definition is gone.
+    Undefined,
+    /// The value was set.
+    ValueChanged,
 }

@@ -16,11 +16,18 @@ pub mod error;
 pub mod event;
 pub mod flags;
 pub mod hypervisor;
+pub mod network;
 pub mod params;
 pub mod refs;
+pub mod storage;
 
 pub use error::{Error, ErrorCode, ErrorDomain, Result};
-pub use event::{DomainEvent, DomainEventKind, MonitorEvent};
+pub use event::{
+    DomainEvent, DomainEventKind, MonitorEvent, NetworkEvent, NetworkEventKind, NetworkLifecycle, PoolEvent,
+    PoolEventKind, PoolLifecycle, SecretEvent, SecretEventKind,
+};
 pub use hypervisor::HypervisorDriver;
+pub use network::NetworkDriver;
 pub use params::{ParamValue, TypedParam};
-pub use refs::{ClientLease, DomainRef, LeaseGuard};
+pub use refs::{ClientLease, DomainRef, LeaseGuard, NetworkRef, PoolRef, PortRef, SecretRef, VolumeRef};
+pub use storage::StorageDriver;

@@ -21,6 +21,76 @@ impl DomainRef {
     }
 }
 
+/// A storage pool as callers name it; the UUID decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolRef {
+    /// The pool's name. Empty where the caller only knows the UUID (D-Bus paths).
+    pub name: String,
+    /// What identifies the pool.
+    pub uuid: Uuid,
+}
+
+/// A volume as callers name it: within its pool by name, anywhere by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeRef {
+    /// The name of its pool.
+    pub pool: String,
+    /// Its name there; unique in the pool.
+    pub name: String,
+    /// Unique on the host; for most backends the path.
+    pub key: String,
+}
+
+/// A secret as callers name it; the UUID decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef {
+    /// What identifies the secret.
+    pub uuid: Uuid,
+    /// `virSecretUsageType`: 0 none, 1 volume, 2 ceph, 3 iscsi, 4 tls, 5 vtpm.
+    pub usage_type: i32,
+    /// What it is for, within its usage type; empty where the type is none or the caller does not know.
+    pub usage_id: String,
+}
+
+/// A network as callers name it; the UUID decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkRef {
+    /// The network's name. Empty where the caller only knows the UUID (D-Bus paths).
+    pub name: String,
+    /// What identifies the network.
+    pub uuid: Uuid,
+}
+
+/// A port of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRef {
+    /// The network it is plugged into.
+    pub network: NetworkRef,
+    /// What identifies the port there.
+    pub uuid: Uuid,
+}
+
+impl PoolRef {
+    /// A ref for a caller who knows the UUID alone.
+    pub fn of_uuid(uuid: Uuid) -> Self {
+        Self { name: String::new(), uuid }
+    }
+}
+
+impl NetworkRef {
+    /// A ref for a caller who knows the UUID alone.
+    pub fn of_uuid(uuid: Uuid) -> Self {
+        Self { name: String::new(), uuid }
+    }
+}
+
+impl SecretRef {
+    /// A ref for a caller who knows the UUID alone.
+    pub fn of_uuid(uuid: Uuid) -> Self {
+        Self { uuid, usage_type: 0, usage_id: String::new() }
+    }
+}
+
 /// A client's presence: `START_AUTODESTROY` domains end when it does.
 ///
 /// The front holds the [`LeaseGuard`] for as long as the client is connected.
