@@ -12,6 +12,7 @@ pub mod kvm;
 pub mod label;
 pub mod memory;
 pub mod process;
+pub mod socket;
 pub mod sysfs;
 pub mod tap;
 pub mod task;

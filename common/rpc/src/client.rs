@@ -162,13 +162,16 @@ impl Connection {
     /// # Errors
     /// As connect(2).
     pub async fn connect(path: &Path) -> io::Result<Self> {
-        UnixStream::connect(path).await.map(Self::new)
+        UnixStream::connect(path).await.and_then(Self::new)
     }
 
     /// A connection over `socket`.
-    pub fn new(socket: UnixStream) -> Self {
+    ///
+    /// # Errors
+    /// When the socket cannot be watched.
+    pub fn new(socket: UnixStream) -> io::Result<Self> {
         let state = State {
-            link: Link::new(socket),
+            link: Link::new(socket)?,
             next_serial: 0,
             calls: HashMap::new(),
             streams: HashMap::new(),
@@ -180,7 +183,7 @@ impl Connection {
         let shared = Arc::new(Shared { state: Mutex::new(state), ended: CancellationToken::new() });
         let dropped = CancellationToken::new();
         drop(task::spawn("rpc client", read(Arc::clone(&shared), dropped.clone())));
-        Self(Arc::new(Handle { shared, dropped }))
+        Ok(Self(Arc::new(Handle { shared, dropped })))
     }
 
     /// Asks what authentication the daemon wants, and fails unless it is none.

@@ -9,9 +9,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::Interest;
 use tokio::net::UnixStream;
 use virtbus_host::fd;
+use virtbus_host::socket::Socket;
 
 use crate::frame::{Decoder, FrameError, Incoming, Next, Outbox};
 
@@ -29,7 +29,7 @@ pub enum LinkError {
 /// Frames over a connected Unix socket.
 #[derive(Debug)]
 pub struct Link {
-    socket: UnixStream,
+    socket: Socket,
     decoder: Decoder,
     /// What waits to be written; anyone may push, [`Link::poll_flush`] writes.
     pub outbox: Outbox,
@@ -39,8 +39,12 @@ pub struct Link {
 
 impl Link {
     /// Frames over `socket`.
-    pub fn new(socket: UnixStream) -> Self {
-        Self { socket, decoder: Decoder::default(), outbox: Outbox::default(), fds: Vec::new(), ended: false }
+    ///
+    /// # Errors
+    /// When the socket cannot be watched.
+    pub fn new(socket: UnixStream) -> io::Result<Self> {
+        let socket = Socket::new(socket.into_std()?)?;
+        Ok(Self { socket, decoder: Decoder::default(), outbox: Outbox::default(), fds: Vec::new(), ended: false })
     }
 
     /// Connects to the socket at `path`.
@@ -48,7 +52,7 @@ impl Link {
     /// # Errors
     /// As connect(2).
     pub async fn connect(path: &Path) -> io::Result<Self> {
-        UnixStream::connect(path).await.map(Self::new)
+        UnixStream::connect(path).await.and_then(Self::new)
     }
 
     /// Who is at the other end.
@@ -76,15 +80,11 @@ impl Link {
             return Poll::Ready(Ok(false));
         }
         loop {
-            if self.socket.poll_read_ready(cx)?.is_pending() {
-                self.decoder.rest();
-                return Poll::Pending;
-            }
-            let buffer = self.decoder.buffer();
-            let room = buffer.capacity() - buffer.len();
             let mut count = None;
-            let result = self.socket.try_io(Interest::READABLE, || {
-                let seen = fd::receive(self.socket.as_fd(), buffer, &mut self.fds)?;
+            let result = self.socket.poll_read(cx, |socket| {
+                let buffer = self.decoder.buffer();
+                let room = buffer.capacity() - buffer.len();
+                let seen = fd::receive(socket, buffer, &mut self.fds)?;
                 count = Some(seen);
                 // A short read has emptied the socket, unless it stopped at a descriptor. Saying so here spares the
                 // read that would find nothing: the next bytes to arrive make the socket ready again.
@@ -107,9 +107,14 @@ impl Link {
                     self.decoder.appended(&mut self.fds)?;
                     return Poll::Ready(Ok(true));
                 }
-                (None, Err(error)) if is_transient(&error) => {}
-                (None, Err(error)) => return Poll::Ready(Err(error.into())),
-                (None, Ok(())) => {}
+                (None, Poll::Pending) => {
+                    self.decoder.rest();
+                    return Poll::Pending;
+                }
+                (None, Poll::Ready(Err(error))) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(error.into()));
+                }
+                (None, Poll::Ready(_)) => {}
             }
         }
     }
@@ -119,28 +124,26 @@ impl Link {
     /// # Errors
     /// The socket failed.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.socket.lacks_room() {
+            ready!(self.socket.poll_room(cx))?;
+        }
         while !self.outbox.is_empty() {
             // Writing is tried first: a socket is nearly always writable, and asking costs as much.
-            let socket = &self.socket;
-            let written = self.outbox.with_next(|next| {
-                socket.try_io(Interest::WRITABLE, || match next {
-                    Next::Bytes(slices) => fd::send(socket.as_fd(), slices).map(Some),
-                    Next::Descriptor(descriptor) => {
-                        fd::send_descriptor(socket.as_fd(), descriptor.as_fd()).map(|()| None)
-                    }
-                })
+            let socket = self.socket.as_fd();
+            let written = self.outbox.with_next(|next| match next {
+                Next::Bytes(slices) => fd::send(socket, slices).map(Some),
+                Next::Descriptor(descriptor) => fd::send_descriptor(socket, descriptor.as_fd()).map(|()| None),
             });
             match written {
                 None => break,
                 Some(Ok(Some(count))) => self.outbox.wrote(count),
                 Some(Ok(None)) => self.outbox.sent_descriptor(),
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.socket.poll_write_ready(cx))?;
-                }
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.socket.poll_room(cx))?,
                 Some(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
+        self.socket.forget_room();
         Poll::Ready(Ok(()))
     }
 
@@ -172,8 +175,4 @@ impl Link {
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -147,9 +147,8 @@ impl Server {
 
     /// Serves one client that is connected already, until it is gone.
     pub async fn run(&self, socket: UnixStream, kind: SocketKind) {
-        let link = Link::new(socket);
-        let peer = match link.peer() {
-            Ok(peer) => peer,
+        let (link, peer) = match Link::new(socket).and_then(|link| link.peer().map(|peer| (link, peer))) {
+            Ok(it) => it,
             Err(error) => {
                 tracing::warn!("refusing a client that cannot be identified: {error}");
                 return;

@@ -93,7 +93,7 @@ impl Stage {
     }
 
     async fn open(&self) -> Connection {
-        let connection = Connection::new(self.socket());
+        let connection = Connection::new(self.socket()).expect("watched");
         connection.open("qemu:///system", false).await.unwrap();
         connection
     }
@@ -155,7 +155,7 @@ async fn an_absent_daemon_fails_its_own_calls_and_is_found_when_it_comes() {
 #[tokio::test]
 async fn an_open_that_fails_can_be_tried_again() {
     let stage = Stage::new(Arc::new(Proxy));
-    let connection = Connection::new(stage.socket());
+    let connection = Connection::new(stage.socket()).expect("watched");
     assert_eq!(connection.open("qemu:///system", false).await.unwrap_err().refusal().unwrap().code, 38);
     let seen = connection.call(&ConnectGetHostname {}).await.unwrap_err();
     assert_eq!(seen.refusal().unwrap().message.as_deref(), Some("internal error: hypervisor connection not open"));
@@ -283,7 +283,7 @@ async fn read_only_clients_reach_the_read_only_side() {
     let server = Server::relaying(Arc::new(Proxy), Arc::new(OwnUser), Limits::default(), backends);
     let _daemon = listen(Plain::new("read-only"), &ro);
     for (kind, read_only) in [(SocketKind::ReadOnly, false), (SocketKind::ReadWrite, true)] {
-        let connection = Connection::new(support::connect(&server, kind));
+        let connection = Connection::new(support::connect(&server, kind)).expect("watched");
         connection.open("qemu:///system", read_only).await.unwrap();
         assert_eq!(connection.call(&ConnectGetHostname {}).await.unwrap().hostname, "read-only");
     }
@@ -296,7 +296,7 @@ async fn a_daemon_serves_its_own_calls_and_passes_the_others_on() {
     let service = Plain::new("qemu");
     let server = Server::relaying(service, Arc::new(OwnUser), Limits::default(), backends);
     let _network = listen(Plain::new("network"), &directory.path().join("network"));
-    let connection = Connection::new(support::connect(&server, SocketKind::ReadWrite));
+    let connection = Connection::new(support::connect(&server, SocketKind::ReadWrite)).expect("watched");
     let seen = connection.call(&ConnectNumOfNetworks {}).await.unwrap_err();
     assert_eq!(seen.refusal().unwrap().message.as_deref(), Some("internal error: hypervisor connection not open"));
     connection.open("qemu:///system", false).await.unwrap();

@@ -278,7 +278,7 @@ async fn only_a_trusted_peer_sets_an_identity_on_an_open_connection() {
     let identity = Identity { user_name: Some("alice".to_owned()), uid: Some(1000), ..Identity::default() };
     connection.call(&identity.to_call()).await.unwrap();
     assert_eq!(*service.client().identity(), identity);
-    let closed = virtbus_rpc::client::Connection::new(connect(&server, SocketKind::ReadOnly));
+    let closed = virtbus_rpc::client::Connection::new(connect(&server, SocketKind::ReadOnly)).expect("watched");
     let seen = closed.call(&ConnectSetIdentity { params: Vec::new(), flags: 0 }).await.unwrap_err();
     assert_eq!(seen.refusal().unwrap().message.as_deref(), Some("internal error: hypervisor connection not open"));
     assert!(service.client().is_read_only());
@@ -300,7 +300,7 @@ async fn the_admin_socket_serves_its_own_program_only() {
 async fn draining_lets_running_calls_end() {
     let service = Plain::new("host");
     let (server, connection) = open(&service).await;
-    let idle = virtbus_rpc::client::Connection::new(connect(&server, SocketKind::ReadWrite));
+    let idle = virtbus_rpc::client::Connection::new(connect(&server, SocketKind::ReadWrite)).expect("watched");
     idle.authenticate().await.unwrap();
     let running = connection.clone();
     let running =

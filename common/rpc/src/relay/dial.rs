@@ -52,7 +52,7 @@ async fn connect(socket: &Path) -> io::Result<Link> {
     for _ in 0..TRIES {
         match UnixStream::connect(socket).await {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(PAUSE).await,
-            result => return result.map(Link::new),
+            result => return result.and_then(Link::new),
         }
     }
     Err(io::ErrorKind::TimedOut.into())

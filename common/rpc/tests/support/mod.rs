@@ -200,7 +200,7 @@ pub fn listen(service: Arc<Plain>, path: &Path) -> (Server, task::JoinHandle<()>
 /// An open connection to a fresh server.
 pub async fn open(service: &Arc<Plain>) -> (Server, Connection) {
     let (server, socket) = serve(Arc::clone(service), Limits::default());
-    let connection = Connection::new(socket);
+    let connection = Connection::new(socket).expect("watched");
     connection.open("qemu:///system", false).await.unwrap();
     (server, connection)
 }
@@ -215,7 +215,7 @@ pub struct Raw(pub Link);
 
 impl Raw {
     pub fn new(socket: UnixStream) -> Self {
-        Self(Link::new(socket))
+        Self(Link::new(socket).expect("watched"))
     }
 
     pub async fn send(&mut self, header: Header, body: &[u8]) {
