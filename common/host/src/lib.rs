@@ -11,6 +11,7 @@ pub mod inherited;
 pub mod kvm;
 pub mod label;
 pub mod memory;
+pub mod netlink;
 pub mod process;
 pub mod socket;
 pub mod sysfs;
