@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod flags;
 pub mod hypervisor;
+pub mod neighbour;
 pub mod network;
 pub mod params;
 pub mod refs;
