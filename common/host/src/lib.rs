@@ -3,15 +3,19 @@
 //! The only crate of the project with unsafe code; each block says why it is sound. It knows nothing of guests, of
 //! libvirt or of any wire: callers give numbers and paths and get owned descriptors, plain structs and `io::Error`.
 
+pub mod abandon;
 pub mod account;
 pub mod cpu;
 pub mod cpuid;
 pub mod fd;
+pub mod file;
 pub mod inherited;
 pub mod kvm;
 pub mod label;
+pub mod mailbox;
 pub mod memory;
 pub mod netlink;
+pub mod port;
 pub mod process;
 pub mod socket;
 pub mod sysfs;
