@@ -19,6 +19,7 @@ pub struct Definitions {
     directory: PathBuf,
     autostart: PathBuf,
     edit: &'static str,
+    durability: Durability,
 }
 
 /// A definition that was read.
@@ -58,7 +59,12 @@ impl Definitions {
     /// The definitions below `directory`; `edit` is the command that a file's opening comment points to (`virsh edit`).
     pub fn new(directory: impl Into<PathBuf>, edit: &'static str) -> Self {
         let directory = directory.into();
-        Self { autostart: directory.join("autostart"), directory, edit }
+        Self { autostart: directory.join("autostart"), directory, edit, durability: Durability::Host }
+    }
+
+    /// As [`Definitions::new`] for the status files of running objects: documents below /run, which no boot sees again.
+    pub fn of_this_boot(directory: impl Into<PathBuf>, edit: &'static str) -> Self {
+        Self { durability: Durability::Process, ..Self::new(directory, edit) }
     }
 
     /// Where the definition of `name` lies.
@@ -78,11 +84,11 @@ impl Definitions {
         let mut text = header(self.edit, name);
         text.push_str(xml);
         let path = self.path(name);
-        match atomic::replace(&path, text.as_bytes(), Durability::Host) {
+        match atomic::replace(&path, text.as_bytes(), self.durability) {
             // The first definition of all makes the directory; asking beforehand would cost every other one.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&self.directory).map_err(Error::at("create", &self.directory))?;
-                atomic::replace(&path, text.as_bytes(), Durability::Host)
+                atomic::replace(&path, text.as_bytes(), self.durability)
             }
             other => other,
         }
@@ -96,7 +102,7 @@ impl Definitions {
         self.set_autostart_once(name, false)?;
         // The link first: one that leads nowhere is worse than a definition without it.
         self.set_autostart(name, false)?;
-        atomic::remove(&self.path(name), Durability::Host)
+        atomic::remove(&self.path(name), self.durability)
     }
 
     /// Gives a definition another name; `xml` already has it. A crash in between leaves both files, of which

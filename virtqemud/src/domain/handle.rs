@@ -1,13 +1,13 @@
 //! How everyone but the owner reaches a domain: a mailbox, and the view.
 //!
-//! Most definitions on a host are off and never asked for anything; they get no task. The first command wakes the
-//! owner, which goes back to sleep when the domain is off and its mailbox empty. A view costs a few hundred
-//! bytes beside its document, an owner several thousand: that is what keeps 5,000 definitions small.
+//! The mechanism is [`virtbus_host::mailbox`]'s. A view costs a few hundred bytes beside its document, an owner several
+//! thousand: that owners sleep is what keeps 5,000 definitions small.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use virtbus_api::{Error, ErrorCode, Result};
+use virtbus_host::mailbox::Mailbox;
 
 use super::{
     Owner,
@@ -18,36 +18,22 @@ use crate::driver::Shared;
 
 /// A domain, for those who ask.
 #[derive(Debug, Clone)]
-pub(crate) struct Handle(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    view: watch::Sender<Arc<View>>,
-    mailbox: Mutex<Mailbox>,
-}
-
-#[derive(Debug)]
-enum Mailbox {
-    Asleep,
-    Awake(mpsc::UnboundedSender<Request>),
-    /// The domain has been removed from the registry.
-    Gone,
-}
+pub(crate) struct Handle(Mailbox<View, Request>);
 
 impl Handle {
     /// A domain whose owner sleeps.
     pub(crate) fn new(view: View) -> Self {
-        Self(Arc::new(Inner { view: watch::Sender::new(Arc::new(view)), mailbox: Mutex::new(Mailbox::Asleep) }))
+        Self(Mailbox::new(view))
     }
 
     /// What is known now.
     pub(crate) fn view(&self) -> Arc<View> {
-        self.0.view.borrow().clone()
+        self.0.view()
     }
 
     /// Publishes a new view; the owner's.
     pub(super) fn publish(&self, view: View) {
-        self.0.view.send_replace(Arc::new(view));
+        self.0.publish(view);
     }
 
     /// Has the owner do `command` and waits for its answer. The owner answers within a deadline.
@@ -69,65 +55,30 @@ impl Handle {
 
     /// Puts a request into the mailbox, waking the owner if need be; gives it back if the domain is gone.
     pub(crate) fn post(&self, shared: &Arc<Shared>, request: Request) -> std::result::Result<(), Box<Request>> {
-        let mut mailbox = self.lock();
-        let request = match &*mailbox {
-            Mailbox::Gone => return Err(Box::new(request)),
-            Mailbox::Awake(sender) => match sender.send(request) {
-                Ok(()) => return Ok(()),
-                // The owner ended by a panic; another one takes over with what was last published.
-                Err(mpsc::error::SendError(request)) => request,
-            },
-            Mailbox::Asleep => request,
-        };
-        let (sender, inbox) = mpsc::unbounded_channel();
-        let sent = sender.send(request);
-        *mailbox = Mailbox::Awake(sender);
-        drop(mailbox);
-        debug_assert!(sent.is_ok(), "the receiver is in this frame");
-        let mut owner = Owner::new(Arc::clone(shared), self.clone(), inbox);
-        owner.recover();
-        owner.wake();
-        Ok(())
+        self.0.post(request, |inbox| {
+            let mut owner = Owner::new(Arc::clone(shared), self.clone(), inbox);
+            owner.recover();
+            owner.wake();
+        })
     }
 
     /// A mailbox for an owner that does not begin with a request: after a restart of the daemon.
     pub(super) fn open_mailbox(&self) -> mpsc::UnboundedReceiver<Request> {
-        let (sender, inbox) = mpsc::unbounded_channel();
-        *self.lock() = Mailbox::Awake(sender);
-        inbox
+        self.0.open()
     }
 
     /// The owner goes to sleep, unless something has just arrived for it.
     pub(super) fn sleep(&self, inbox: &mpsc::UnboundedReceiver<Request>) -> bool {
-        let mut mailbox = self.lock();
-        let quiet = inbox.is_empty();
-        if quiet {
-            *mailbox = Mailbox::Asleep;
-        }
-        quiet
+        self.0.sleep(inbox)
     }
 
     /// Nobody can ask this domain any more, unless somebody is asking it something.
     pub(crate) fn retire(&self) -> bool {
-        let mut mailbox = self.lock();
-        let asleep = matches!(*mailbox, Mailbox::Asleep);
-        if asleep {
-            *mailbox = Mailbox::Gone;
-        }
-        asleep
+        self.0.retire()
     }
 
     /// Nobody can ask this domain any more, unless something has just arrived for it.
     pub(super) fn close(&self, inbox: &mpsc::UnboundedReceiver<Request>) -> bool {
-        let mut mailbox = self.lock();
-        let quiet = inbox.is_empty();
-        if quiet {
-            *mailbox = Mailbox::Gone;
-        }
-        quiet
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Mailbox> {
-        self.0.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.close(inbox)
     }
 }
