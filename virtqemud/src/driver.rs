@@ -27,6 +27,7 @@ use virtbus_store::{Definitions, StatusFiles};
 
 use crate::capabilities::{Documents, host::HostSettings};
 use crate::config::Config;
+use crate::neighbours::Neighbours;
 use crate::domain::{Handle, command::Command, view::View};
 use crate::process::capabilities::Cache;
 use crate::registry::Registry;
@@ -44,6 +45,7 @@ pub struct Qemu {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) neighbours: Neighbours,
     pub(crate) definitions: Definitions,
     pub(crate) status: StatusFiles,
     pub(crate) registry: Registry,
@@ -73,8 +75,13 @@ impl Shared {
 }
 
 impl Qemu {
-    /// An engine without domains; [`Qemu::load`] finds them.
+    /// An engine without domains and without neighbours; [`Qemu::load`] finds its domains.
     pub fn new(config: Config) -> Self {
+        Self::beside(config, Neighbours::absent())
+    }
+
+    /// An engine without domains; guests that need a network, a volume or a secret get it from its neighbours.
+    pub fn beside(config: Config, neighbours: Neighbours) -> Self {
         let user = config.settings.user.as_ref().map(|user| (user.uid, user.gid));
         let host = HostSettings { uuid: config.host_uuid, owner: user };
         let shared = Shared {
@@ -89,6 +96,7 @@ impl Qemu {
             ports: crate::process::ports::Ports::new(&config.settings),
             consoles: Mutex::default(),
             last_id: AtomicU32::new(0),
+            neighbours,
             config,
         };
         Self { shared: Arc::new(shared) }

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod driver;
+pub mod neighbours;
 
 mod domain;
 mod registry;

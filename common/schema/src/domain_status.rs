@@ -1,6 +1,7 @@
 //! `<domstatus>`: what the daemon keeps of a running domain so that it finds it again. In libvirt's form, as far as that goes: what
 //! is ours alone is ignored by libvirt, and what we do not need of libvirt's is not kept.
 
+use uuid::Uuid;
 use virtbus_xml::{Error, FormatOptions, Xml};
 
 use crate::domain::Domain;
@@ -37,6 +38,9 @@ pub struct DomainStatus {
     /// Ours: files that were given to QEMU's user, with whom they go back to.
     #[xml(children = "owners/file")]
     pub owners: Vec<FileOwner>,
+    /// Ours: ports of networks that the guest is plugged into.
+    #[xml(children = "ports/port")]
+    pub ports: Vec<PluggedPort>,
     /// Whether the next shutdown of the guest is half of a reboot.
     #[xml(flag)]
     pub fakereboot: bool,
@@ -89,6 +93,15 @@ pub struct FileOwner {
     pub uid: u32,
     #[xml(attr)]
     pub gid: u32,
+}
+
+/// `<port network='default' uuid='...'/>`: what is to be unplugged in the end.
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
+pub struct PluggedPort {
+    #[xml(attr)]
+    pub network: String,
+    #[xml(attr)]
+    pub uuid: Uuid,
 }
 
 impl DomainStatus {

@@ -144,6 +144,7 @@ pub(crate) fn status(claims: &Claims, document: &Domain, process: Option<&Proces
         lib_dir: Some(text(layout.lib.join(format!("domain-{short_name}")))),
         channel_dir: Some(text(layout.channels.join(short_name))),
         owners: claims.owners().to_vec(),
+        ports: claims.plugged().to_vec(),
         fakereboot: false,
         autodestroy: false,
         domain: document.clone(),

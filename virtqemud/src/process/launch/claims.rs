@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use virtbus_schema::domain_status::{DomainStatus, FileOwner, VcpuThread};
+use virtbus_schema::domain_status::{DomainStatus, FileOwner, PluggedPort, VcpuThread};
 
 use crate::driver::Shared;
 use crate::process::log::DomainLog;
@@ -18,6 +18,8 @@ pub(crate) struct Claims {
     shared: Arc<Shared>,
     /// Everything but `shared`, so that it can be moved out when released.
     held: Held,
+    /// Ports of networks that the guest is plugged into.
+    plugged: Vec<PluggedPort>,
     /// The threads of the vCPUs, for the status file.
     pub(crate) vcpus: Vec<VcpuThread>,
     /// `ID-NAME`.
@@ -37,7 +39,7 @@ struct Held {
 impl Claims {
     /// Nothing held yet.
     pub(crate) fn new(shared: Arc<Shared>, short_name: String) -> Self {
-        Self { shared, held: Held::default(), vcpus: Vec::new(), short_name, tentative: true }
+        Self { shared, held: Held::default(), plugged: Vec::new(), vcpus: Vec::new(), short_name, tentative: true }
     }
 
     /// What the guest of a status file holds.
@@ -51,6 +53,7 @@ impl Claims {
         claims.add_directory(or(&status.channel_dir, layout.channels.join(&short_name)));
         claims.tentative = false;
         claims.held.owners.clone_from(&status.owners);
+        claims.plugged.clone_from(&status.ports);
         claims.vcpus.clone_from(&status.vcpus);
         claims.held.log = DomainLog::open(&layout.log, name).ok();
         for port in super::living::ports(&status.domain) {
@@ -80,6 +83,16 @@ impl Claims {
         self.held.log = Some(log);
     }
 
+    /// A port to be unplugged in the end.
+    pub(crate) fn add_plugged(&mut self, port: PluggedPort) {
+        self.plugged.push(port);
+    }
+
+    /// Ports to be unplugged in the end.
+    pub(crate) fn plugged(&self) -> &[PluggedPort] {
+        &self.plugged
+    }
+
     /// Files to be given back in the end.
     pub(crate) fn owners(&self) -> &[FileOwner] {
         &self.held.owners
@@ -103,16 +116,22 @@ impl Claims {
     /// Takes everything back; `why` closes the log. Returns QEMU's last words and what did not work out.
     pub(crate) async fn release(mut self, why: &'static str) -> (String, Vec<String>) {
         let held = std::mem::take(&mut self.held);
+        let plugged = std::mem::take(&mut self.plugged);
         let shared = Arc::clone(&self.shared);
-        let released = tokio::task::spawn_blocking(move || held.release(&shared, why)).await;
-        released.unwrap_or_else(|error| (String::new(), vec![error.to_string()]))
+        let released = tokio::task::spawn_blocking(move || held.release(&shared, why));
+        // The network daemon may be slow: its answer is not waited for longer than its neighbour's deadline.
+        let (released, unplugged) = tokio::join!(released, unplug(&self.shared, plugged));
+        let (said, mut errors) = released.unwrap_or_else(|error| (String::new(), vec![error.to_string()]));
+        errors.extend(unplugged);
+        (said, errors)
     }
 }
 
 impl Drop for Claims {
     fn drop(&mut self) {
         let held = std::mem::take(&mut self.held);
-        if !self.tentative || held.is_empty() {
+        let plugged = std::mem::take(&mut self.plugged);
+        if !self.tentative || (held.is_empty() && plugged.is_empty()) {
             return;
         }
         let shared = Arc::clone(&self.shared);
@@ -124,8 +143,27 @@ impl Drop for Claims {
         // Without a runtime the daemon is ending; the next one finds the status file.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             drop(runtime.spawn_blocking(release));
+            if !plugged.is_empty() {
+                let shared = Arc::clone(&self.shared);
+                drop(virtbus_host::task::spawn("undo ports", async move {
+                    for error in unplug(&shared, plugged).await {
+                        tracing::warn!("undoing a start: {error}");
+                    }
+                }));
+            }
         }
     }
+}
+
+/// Gives ports back; returns what did not work out.
+async fn unplug(shared: &Shared, ports: Vec<PluggedPort>) -> Vec<String> {
+    let mut errors = Vec::new();
+    for PluggedPort { network, uuid } in ports {
+        if let Err(error) = shared.neighbours.networks.unplug(&network, uuid).await {
+            errors.push(format!("port {uuid} of network '{network}': {error}"));
+        }
+    }
+    errors
 }
 
 impl Held {
