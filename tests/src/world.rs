@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use xtask::build::{self, Profile};
 use xtask::guest::{self, Guest};
-use xtask::stack::Stack;
+use xtask::stack::{Network, Stack};
 
 /// The two ways to virtqemud: through virtproxyd, and directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl World {
         must(BUILT.as_ref(), "cannot build the daemons; `cargo xtask setup` prepares a machine");
         let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let dir = must(tempfile::Builder::new().prefix("vt-").tempdir_in(parent), "no directory");
-        let stack = must(Stack::start(dir.path(), Profile::Debug), "the stack does not start");
+        let stack = must(Stack::start(dir.path(), Profile::Debug, Network::Own), "the stack does not start");
         let guest = must(guest::ready(), "no guest; `cargo xtask setup` builds it");
         let guest = must(guest.copy_to(&stack.root().join("guest")), "no guest");
         let world = Self { stack, guest, _dir: dir };

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::build::{self, Profile};
 use xtask::setup::{self, Need};
-use xtask::stack::{self, Stack};
+use xtask::stack::{self, Network, Stack};
 use xtask::{bench, demo, fuzz, guest, ledgers, test, tidy};
 
 /// The project's own tools.
@@ -101,7 +101,7 @@ fn up(root: &std::path::Path, profile: Profile) -> Result<()> {
     setup::install(Need::Demo)?;
     build::daemons(profile)?;
     stack::down(root)?;
-    let stack = Stack::start(root, profile)?;
+    let stack = Stack::start(root, profile, Network::Host)?;
     let guest = guest::ready()?.copy_to(&stack.root().join("guest"))?;
     eprintln!("The stack is up. Use it with:  . {}/env", stack.root().display());
     eprintln!("A guest to boot:  {} {}", guest.kernel.display(), guest.initrd.display());

@@ -39,14 +39,16 @@ const fn newer(name: &'static str, need: Need) -> Package {
 const PACKAGES: &[Package] = &[
     package("busybox-static", Need::Demo),
     package("dbus", Need::Demo),
+    package("dnsmasq-base", Need::Demo),
+    package("iproute2", Need::Demo),
     newer("libvirt-clients", Need::Demo),
+    package("nftables", Need::Demo),
     newer("qemu-system-x86", Need::Demo),
     newer("qemu-utils", Need::Demo),
     package("systemd", Need::Demo),
     package("xz-utils", Need::Demo),
     package("zstd", Need::Demo),
     package("g++", Need::Everything),
-    package("iproute2", Need::Everything),
     package("libsys-virt-perl", Need::Everything),
     newer("libvirt-daemon", Need::Everything),
     newer("libvirt-daemon-driver-qemu", Need::Everything),
@@ -56,6 +58,7 @@ const PACKAGES: &[Package] = &[
     package("socat", Need::Everything),
     package("strace", Need::Everything),
     package("systemd-container", Need::Everything),
+    package("virtinst", Need::Everything),
 ];
 
 /// Which distribution this is, from os-release.

@@ -34,19 +34,30 @@ const LONGEST_ROOT: usize = 60;
 const BUS: &str = "dbus-daemon";
 const DAEMONS: [&str; 2] = ["virtqemud", "virtproxyd"];
 
+/// Which network the programs of a stack see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// The machine's.
+    Host,
+    /// One of their own with nothing but the loopback device, so that bridges and rules of the stack cannot meet the machine's.
+    /// Only root can make one; for others it is the machine's.
+    Own,
+}
+
 /// A running stack.
 #[derive(Debug)]
 pub struct Stack {
     root: PathBuf,
     profile: Profile,
+    network: Network,
     services: BTreeMap<&'static str, Service>,
     ends_with_me: bool,
 }
 
 impl Stack {
     /// Starts everything and waits until it is ready. The programs must have been built.
-    pub fn start(root: &Path, profile: Profile) -> Result<Self> {
-        let mut stack = Self::prepare(root, profile)?;
+    pub fn start(root: &Path, profile: Profile, network: Network) -> Result<Self> {
+        let mut stack = Self::prepare(root, profile, network)?;
         stack.start_bus()?;
         for name in DAEMONS {
             stack.start_daemon(name)?;
@@ -56,7 +67,8 @@ impl Stack {
     }
 
     /// Makes the root; starts nothing yet. For tests that start only a part.
-    pub fn prepare(root: &Path, profile: Profile) -> Result<Self> {
+    pub fn prepare(root: &Path, profile: Profile, network: Network) -> Result<Self> {
+        let network = if nix::unistd::geteuid().is_root() { network } else { Network::Host };
         fs::create_dir_all(root).with_context(|| root.display().to_string())?;
         let root = root.canonicalize()?;
         if root.as_os_str().len() > LONGEST_ROOT {
@@ -70,7 +82,7 @@ impl Stack {
         for dir in ["log", "run/dbus", "run/libvirt", "run/stack"] {
             fs::create_dir_all(root.join(dir))?;
         }
-        Ok(Self { root, profile, services: BTreeMap::new(), ends_with_me: true })
+        Ok(Self { root, profile, network, services: BTreeMap::new(), ends_with_me: true })
     }
 
     /// Starts the private bus.
@@ -97,7 +109,16 @@ impl Stack {
             socket.display()
         );
         fs::write(&config, text)?;
-        let mut command = program(BUS);
+        let mut command = match self.network {
+            Network::Host => program(BUS),
+            Network::Own => {
+                // /sys shows the devices of the network that it was mounted in.
+                let begin = "mount -t sysfs sysfs /sys && ip link set lo up && exec \"$@\"";
+                let mut command = program("unshare");
+                command.args(["--net", "--mount", "--propagation", "slave", "--", "sh", "-c", begin, "sh", BUS]);
+                command
+            }
+        };
         command.arg("--nofork").arg("--nopidfile").arg(format!("--config-file={}", config.display()));
         let connects = move || UnixStream::connect(&socket).is_ok();
         let service = Service::start(&self.root, BUS, &command, Some(&connects))?;
@@ -117,7 +138,7 @@ impl Stack {
 
     fn start_and_wait(&mut self, name: &'static str, ready: Option<&dyn Fn() -> bool>) -> Result<()> {
         let binary = self.profile.bin_dir().join(name);
-        let mut command = program(&binary);
+        let mut command = self.inside(&binary);
         command.arg("--root").arg(&self.root).envs(self.env());
         let service = Service::start(&self.root, name, &command, ready)?;
         self.services.insert(name, service);
@@ -157,6 +178,20 @@ impl Stack {
         let mut command = program(name);
         command.envs(self.env());
         command
+    }
+
+    /// A program that sees the stack's network: that of its bus, which must have been started.
+    #[must_use]
+    pub fn inside(&self, name: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+        match (self.network, self.services.get(BUS)) {
+            (Network::Own, Some(bus)) => {
+                let mut command = program("nsenter");
+                let [net, mount] = ["net", "mnt"].map(|it| format!("/proc/{}/ns/{it}", bus.pid()));
+                command.arg(format!("--net={net}")).arg(format!("--mount={mount}")).arg("--").arg(name);
+                command
+            }
+            _ => program(name),
+        }
     }
 
     /// One of the running programs.
@@ -242,7 +277,7 @@ pub fn down(root: &Path) -> Result<()> {
 
 /// Ends what is left when the daemons are gone: guests, then the bus; then takes the files away that said it was up.
 fn down_without(root: &Path) -> Result<()> {
-    let names = ["qemu-", "virtqemud", "virtproxyd"];
+    let names = ["qemu-", "dnsmasq", "virtqemud", "virtstoraged", "virtnetworkd", "virtproxyd"];
     let guests = processes::end(root, &names);
     service::stop_by_pid_file(root, BUS)?;
     let _ = fs::remove_file(root.join("env"));

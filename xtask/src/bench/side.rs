@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use crate::build::Profile;
 use crate::client::Client;
 use crate::command::program;
-use crate::stack::{Service, Stack};
+use crate::stack::{Network, Service, Stack};
 
 /// A way to reach a side: what the table calls it, and the socket.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ enum Kind {
 impl Side {
     /// The release build of this tree.
     pub(super) fn ours(root: &Path) -> Result<Self> {
-        let stack = Stack::start(root, Profile::Release)?;
+        let stack = Stack::start(root, Profile::Release, Network::Host)?;
         let way = |column: &str, socket: &str, bus_name| Way {
             column: column.to_owned(),
             socket: stack.socket(socket),
