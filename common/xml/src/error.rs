@@ -35,6 +35,8 @@ pub enum ErrorKind {
     NoTarget,
     /// Strict reading met an element or attribute nobody knows (code 92).
     Unknown,
+    /// An address that the reference gives to the resolver, which knows no such name (code 38).
+    Unresolved,
 }
 
 impl ErrorKind {
@@ -52,6 +54,7 @@ impl ErrorKind {
             Self::NoSource => 19,
             Self::NoTarget => 20,
             Self::Unknown => 92,
+            Self::Unresolved => 38,
         }
     }
 }

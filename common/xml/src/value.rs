@@ -2,6 +2,7 @@
 //! The scalars libvirt has of its own are in the modules below.
 
 mod cpuset;
+mod ip;
 mod mac;
 mod number;
 mod size;

@@ -8,8 +8,9 @@ mod port;
 
 pub use driver::{InterfaceBackend, InterfaceBackendKind, InterfaceDriver, InterfaceDriverName, Offloads, TxMode};
 pub use port::{
-    Bandwidth, BandwidthLimit, FilterParameter, FilterRef, GuestIp, GuestRoute, PortForward, PortForwardProtocol,
-    PortForwardRange, VirtualPort, VirtualPortKind, VirtualPortParameters, Vlan, VlanNativeMode, VlanTag,
+    Bandwidth, BandwidthLimit, FilterParameter, FilterRef, GuestIp, GuestRoute, IpFamily, PortForward,
+    PortForwardProtocol, PortForwardRange, VirtualPort, VirtualPortKind, VirtualPortParameters, Vlan, VlanNativeMode,
+    VlanTag,
 };
 
 use super::address::RomInfo;
