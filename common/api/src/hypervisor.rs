@@ -16,7 +16,7 @@ pub mod stats;
 pub use console::{ByteStream, Consoles, Screenshot};
 pub use devices::Devices;
 pub use domains::{DomainInfo, Domains, SecurityLabel};
-pub use guest::{Guest, KeyCodeSet};
+pub use guest::{AddressSource, Guest, InterfaceAddresses, KeyCodeSet};
 pub use jobs::{ControlInfo, JobInfo, Jobs};
 pub use metadata::{Metadata, MetadataKind};
 pub use migration::Migration;

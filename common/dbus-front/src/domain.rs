@@ -7,12 +7,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use uuid::Uuid;
 use virtbus_api::{
-    DomainRef, Error as ApiError, document,
+    DomainRef, Error as ApiError, ErrorCode, document,
     flags::{
         ChannelFlags, ConsoleFlags, DestroyFlags, Impact, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags,
         VcpuFlags, XmlFlags,
     },
-    hypervisor::{KeyCodeSet, MetadataKind},
+    hypervisor::{AddressSource, KeyCodeSet, MetadataKind},
 };
 use zbus::{OwnedFd, OwnedVariant, message::Header, object_server::SignalEmitter};
 
@@ -301,6 +301,34 @@ impl Domain {
         self.check(&header, "domain:delete").await?;
         let flags: UndefineFlags = word(flags, "virDomainUndefineFlags")?;
         Ok(self.cx.driver.undefine(&self.target(), flags).await?)
+    }
+
+    /// Interfaces with name, MAC address and addresses: family (0 IPv4, 1 IPv6), address, prefix.
+    #[zbus(out_args("ifaces"))]
+    async fn interface_addresses(
+        &self,
+        source: u32,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<(String, String, Vec<(i32, String, u32)>)>> {
+        self.check(&header, "domain:read").await?;
+        no_flags(flags, "virDomainInterfaceAddresses")?;
+        let unknown =
+            || ApiError::new(ErrorCode::ArgumentUnsupported, format!("Unknown IP address data source {source}"));
+        let source = AddressSource::from_number(source).ok_or_else(unknown)?;
+        if source == AddressSource::Agent {
+            self.check(&header, "domain:write").await?;
+        }
+        let found = self.cx.driver.interface_addresses(&self.target(), source).await?;
+        Ok(found
+            .into_iter()
+            .map(|it| {
+                let one = |(address, prefix): (std::net::IpAddr, u32)| {
+                    (i32::from(address.is_ipv6()), address.to_string(), prefix)
+                };
+                (it.name, it.mac.unwrap_or_default(), it.addresses.into_iter().map(one).collect())
+            })
+            .collect())
     }
 
     // What libvirt-dbus lacks. These end with an answer: busctl 252 takes the direction of the last argument for that of

@@ -16,8 +16,8 @@ use virtbus_api::{
     DomainRef, Error, ErrorCode, MonitorEvent, Result,
     flags::{ChannelFlags, ConsoleFlags, Impact},
     hypervisor::{
-        ByteStream, Consoles, ControlInfo, Guest, JobInfo, Jobs, KeyCodeSet, Metadata, MetadataKind, Monitor,
-        Screenshot,
+        AddressSource, ByteStream, Consoles, ControlInfo, Guest, InterfaceAddresses, JobInfo, Jobs, KeyCodeSet,
+        Metadata, MetadataKind, Monitor, Screenshot,
     },
 };
 
@@ -110,6 +110,15 @@ impl Guest for Sim {
     async fn pm_wakeup(&self, domain: &DomainRef) -> Result<()> {
         self.active(domain)?;
         Err(Error::invalid_operation("Unable to wake up domain: it does not sleep"))
+    }
+
+    async fn interface_addresses(&self, domain: &DomainRef, _: AddressSource) -> Result<Vec<InterfaceAddresses>> {
+        self.active(domain)?;
+        Ok(vec![InterfaceAddresses {
+            name: "vnet0".to_owned(),
+            mac: Some("52:54:00:00:00:01".to_owned()),
+            addresses: vec![(std::net::Ipv4Addr::new(192, 0, 2, 7).into(), 24)],
+        }])
     }
 }
 

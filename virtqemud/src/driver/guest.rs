@@ -1,15 +1,16 @@
-//! Input to the guest.
+//! Input to the guest, and its addresses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use virtbus_api::{
     DomainRef, Error, Result,
-    hypervisor::{Guest, KeyCodeSet},
+    hypervisor::{AddressSource, Guest, InterfaceAddresses, KeyCodeSet},
 };
 use virtbus_qmp::commands::{InjectNmi, Key, SendKey, SystemWakeup};
 
-use super::{Qemu, keycodes::qemu_number};
+use super::{Qemu, addresses, keycodes::qemu_number};
 use crate::domain::command::Question;
 
 /// Keys that can be pressed together.
@@ -43,6 +44,17 @@ impl Guest for Qemu {
         let question =
             Question { deadline: Some(Duration::from_secs(10)), ..Question::of("it is being woken", &SystemWakeup)? };
         self.question(domain, question).await.map(drop)
+    }
+
+    async fn interface_addresses(&self, domain: &DomainRef, source: AddressSource) -> Result<Vec<InterfaceAddresses>> {
+        let view = self.view(domain)?;
+        let live = view.live.as_ref().ok_or_else(|| Error::invalid_operation("domain is not running"))?;
+        let document = Arc::clone(&live.document);
+        match source {
+            AddressSource::Lease => addresses::leased(&self.shared, &document).await,
+            AddressSource::Arp => addresses::heard_of(&document),
+            AddressSource::Agent => Err(Error::no_support("virDomainInterfaceAddresses with the guest agent")),
+        }
     }
 }
 
