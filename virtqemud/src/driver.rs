@@ -28,8 +28,8 @@ use virtbus_store::{Definitions, StatusFiles};
 
 use crate::capabilities::{Documents, host::HostSettings};
 use crate::config::Config;
-use crate::neighbours::Neighbours;
 use crate::domain::{Handle, command::Command, view::View};
+use crate::neighbours::Neighbours;
 use crate::process::capabilities::Cache;
 use crate::registry::Registry;
 

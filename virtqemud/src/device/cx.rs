@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 
 use super::boot;
+use super::secret::Secrets;
 use crate::machine::{Board, is_kvm};
 use crate::process::capabilities::QemuCaps;
 
@@ -37,6 +39,10 @@ pub struct Cx<'a> {
     /// Whether the command line is only shown: then parts that have to be made on the host first, or told to the running
     /// guest, may be missing.
     pub only_shown: bool,
+    /// The guest's own directory.
+    pub home: PathBuf,
+    /// Values of secrets the document names.
+    pub secrets: Secrets,
     boot: BTreeMap<String, u32>,
     fds: Vec<(OwnedFd, RawFd)>,
     shown: RawFd,
@@ -53,6 +59,8 @@ impl<'a> Cx<'a> {
             kvm: is_kvm(domain),
             networks: HashMap::new(),
             only_shown: false,
+            home: PathBuf::new(),
+            secrets: Secrets::default(),
             boot: boot::indices(domain),
             fds: Vec::new(),
             shown: 2,

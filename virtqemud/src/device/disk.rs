@@ -3,17 +3,19 @@
 mod chain;
 mod image;
 pub(crate) mod iothread;
+pub(crate) mod storage;
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::controller::ControllerKind;
 use virtbus_schema::domain::device::disk::{
-    BlockIo, Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskErrorPolicy, DiskReadErrorPolicy, DiskTarget,
-    Geometry,
+    BlockIo, Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskErrorPolicy, DiskKind, DiskReadErrorPolicy,
+    DiskTarget, Geometry,
 };
-use virtbus_schema::xml::OnOff;
+use virtbus_schema::xml::{OnOff, YesNo};
 
 use self::iothread::{Mapping, mapping};
 use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::chardev::{Backend, Chardev, Socket};
 use super::controller::drive_place;
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, Resource, alias};
@@ -21,6 +23,7 @@ use crate::machine::Board;
 
 pub use chain::read_chains;
 pub use image::number_images;
+pub(crate) use image::nvram_storage;
 
 props! {
     struct Drive {
@@ -44,6 +47,7 @@ props! {
         device_id: Option<String>,
         share_rw: Option<bool>,
         drive: Option<String>,
+        chardev: Option<String>,
         id: String,
         bootindex: Option<u32>,
         #[serde(rename = "logical_block_size")]
@@ -84,7 +88,14 @@ impl QemuDevice for Disk {
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         refuse_missing(self, cx)?;
-        let (mut parts, node) = image::nodes(self)?;
+        // A disk that shares its backing image is plugged in before the guest starts to run.
+        if self.transient.is_some_and(|it| it.share_backing == Some(YesNo::Yes)) {
+            return Ok(Vec::new());
+        }
+        if self.kind == DiskKind::VhostUser {
+            return vhost_user(self, cx);
+        }
+        let (mut parts, node) = image::nodes(self, cx)?;
         let drive = drive(self, node, cx)?;
         parts.push(Part::device(alias::of(self)?, &drive)?);
         Ok(parts)
@@ -121,31 +132,41 @@ fn refuse_missing(disk: &Disk, cx: &Cx<'_>) -> Result<()> {
         encryption,
         info: _,
     } = disk;
-    let of_source = source.as_ref().map_or([("", false); 4], |it| {
-        [
-            ("<slices>", !it.slices.is_empty()),
-            ("<encryption>", it.encryption.is_some()),
-            ("<reservations>", it.reservations.is_some()),
-            ("<dataStore>", it.data_store.is_some()),
-        ]
-    });
-    let copies = driver.as_ref().is_some_and(|it| it.copy_on_read == Some(OnOff::On));
+    let _ = (driver, auth, throttlefilters, encryption);
+    let managed = source.as_ref().and_then(|it| it.reservations.as_ref()).is_some_and(|it| it.managed.is_on());
     let missing = [
         ("rawio", rawio.is_some_and(|it| it.is_on())),
-        ("copy_on_read", copies),
-        ("<auth>", auth.is_some()),
         // A limit is told to the running guest, which is not done yet.
         ("<iotune>", iotune.is_some()),
-        ("<throttlefilters>", !throttlefilters.is_empty()),
         ("<transient>", transient.is_some()),
-        ("<encryption>", encryption.is_some()),
+        // The helper has to be started first.
+        ("managed <reservations>", managed),
     ];
-    match missing.iter().chain(&of_source).find(|(_, asked)| *asked) {
+    match missing.iter().find(|(_, asked)| *asked) {
         Some((what, _)) if !cx.only_shown => {
             Err(Error::unsupported_config(format!("disk {}: {what} is not supported yet", disk.target.dev)))
         }
         _ => Ok(()),
     }
+}
+
+/// A disk that another process serves: the guest sees a drive, QEMU a socket.
+fn vhost_user(disk: &Disk, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+    let source = disk.source.as_ref();
+    let path = source.and_then(|it| it.path.clone());
+    let path = path.ok_or_else(|| Error::internal(format!("disk {}: the source has no path", disk.target.dev)))?;
+    let reconnect_ms = source.and_then(|it| it.reconnect).and_then(|it| match it.enabled {
+        Some(YesNo::Yes) => Some(u64::from(it.timeout.unwrap_or(0)).saturating_mul(1000)),
+        Some(YesNo::No) => Some(0),
+        None => None,
+    });
+    let id = format!("chr-vu-{}", alias::of(disk)?);
+    let socket = Socket { server: false, reconnect_ms };
+    let chardev = Chardev::new(id.clone(), Backend::Unix { path, socket });
+    let mut device = drive(disk, None, cx)?;
+    device.driver = virtio_driver("vhost-user-blk", disk.model.map_or("", |it| it.as_str()));
+    device.chardev = Some(id);
+    Ok(vec![Part::Chardev(chardev), Part::device(alias::of(disk)?, &device)?])
 }
 
 /// The drive the guest sees, on top of block node `node`.
@@ -197,8 +218,9 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
         }
     }
     if let Some(BlockIo { logical_block_size, physical_block_size, discard_granularity }) = blockio {
-        it.logical_block_size = *logical_block_size;
-        it.physical_block_size = *physical_block_size;
+        // Nothing and zero are the same to QEMU.
+        it.logical_block_size = logical_block_size.filter(|it| *it > 0);
+        it.physical_block_size = physical_block_size.filter(|it| *it > 0);
         it.discard_granularity = *discard_granularity;
     }
     if let Some(Geometry { cyls, heads, secs, trans }) = geometry {
@@ -207,7 +229,7 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
     }
     if let Some(driver) = driver {
         if *device != DiskDevice::Cdrom && *device != DiskDevice::Floppy {
-            it.write_cache = write_cache(driver.cache);
+            it.write_cache = write_cache(driver.cache, *shareable);
         }
         (it.werror, it.rerror) = error_policies(driver);
     }
@@ -270,9 +292,9 @@ fn ata(it: &mut Drive, disk: &Disk, bus: DiskBus, cx: &Cx<'_>) -> Result<()> {
 }
 
 /// Whether the guest's cache is written back: said only where the document chooses a mode.
-fn write_cache(mode: Option<DiskCache>) -> Option<&'static str> {
-    match mode? {
-        DiskCache::Default => None,
+fn write_cache(mode: Option<DiskCache>, shareable: bool) -> Option<&'static str> {
+    match mode.unwrap_or(DiskCache::Default) {
+        DiskCache::Default => shareable.then_some("on"),
         DiskCache::None | DiskCache::Writeback | DiskCache::Unsafe => Some("on"),
         DiskCache::Writethrough | DiskCache::Directsync => Some("off"),
     }

@@ -12,15 +12,18 @@ mod memory;
 mod native;
 mod overrides;
 mod smbios;
+mod throttle;
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::disk::Disk;
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::watchdog::WatchdogAction;
 
+use crate::device::secret::Secrets;
 use crate::device::{Cx as DeviceCx, Network, Part, QemuDevice, alias, disk};
 use crate::process::capabilities::QemuCaps;
 
@@ -52,6 +55,8 @@ pub struct Cx<'a> {
     pub dump_guest_core: bool,
     /// Seconds since the epoch, for clocks that do not follow the host's.
     pub now: i64,
+    /// Values of secrets the document names, with the master key that lies in the guest's directory.
+    pub secrets: Secrets,
 }
 
 /// A finished command line.
@@ -98,7 +103,7 @@ pub fn name_parts(domain: &mut Domain) {
 /// # Errors
 /// The emulator cannot do what the document asks; what is not supported yet is named under `CONFIG_UNSUPPORTED`.
 pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
-    let Cx { caps, home, monitor, networks, sandbox, dump_guest_core, now } = cx;
+    let Cx { caps, home, monitor, networks, sandbox, dump_guest_core, now, secrets } = cx;
     let mut line =
         CommandLine { program: caps.binary.clone(), env: environment(home, domain), args: Vec::new(), fds: Vec::new() };
     if let Some(emulator) = &domain.devices.emulator {
@@ -106,6 +111,8 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let mut devices = DeviceCx::new(domain, caps);
     devices.networks = networks;
+    devices.secrets = secrets;
+    devices.home = home.to_owned();
     devices.only_shown = matches!(monitor, Monitor::Path(_));
     let home = home.to_string_lossy();
 
@@ -118,7 +125,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
             json_text(&format!("{home}/master-key.aes"))
         ),
     );
-    firmware::flash(domain, &mut line)?;
+    firmware::flash(domain, &mut devices, &mut line)?;
     machine::write(domain, caps, dump_guest_core, &mut line)?;
     if let Some(features) = &domain.features {
         machine::smm_memory(features, &mut line);
@@ -135,6 +142,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     line.option("-smp", cpu::smp(&domain.vcpu, domain.cpu.as_ref().and_then(|it| it.topology.as_ref())));
     machine::iothreads(domain, &mut line)?;
     memory::numa(domain, &mut line)?;
+    throttle::groups(domain, &mut line)?;
     if let Some(uuid) = domain.uuid {
         line.option("-uuid", uuid.hyphenated().to_string());
     }
@@ -232,9 +240,24 @@ impl Devices<'_, '_> {
     }
 }
 
+/// The helper that grants reservations to all disks that leave them to the daemon.
+fn reservations(domain: &Domain, cx: &DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
+    let asked = |it: &Disk| {
+        let source = it.source.as_ref().and_then(|it| it.reservations.as_ref());
+        source.is_some_and(|it| it.managed.is_on())
+    };
+    if domain.devices.disks.iter().any(asked) {
+        let id = disk::storage::MANAGED_RESERVATIONS;
+        let path = cx.home.join(format!("{id}.sock")).to_string_lossy().into_owned();
+        line.part(&disk::storage::reservations_by(id, path)?);
+    }
+    Ok(())
+}
+
 /// All devices, in the reference's order of kinds.
 fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
     let devices = &domain.devices;
+    reservations(domain, cx, line)?;
     let mut to = Devices { cx, line };
     to.each(&devices.iommus)?;
     to.each(machine::controllers_in_order(&devices.controllers))?;

@@ -13,6 +13,7 @@ mod files;
 mod living;
 mod network;
 mod prepare;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use crate::driver::Shared;
 pub(crate) use claims::Claims;
 use prepare::Prepared;
 pub(crate) use prepare::connect;
+pub(crate) use secrets::Keeper;
 
 /// How long QEMU may take from its start to the answers of its monitor. A guest with much memory to clear takes long.
 const UP: Duration = Duration::from_secs(60);

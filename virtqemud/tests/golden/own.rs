@@ -2,6 +2,7 @@
 
 use virtbus_schema::domain::Domain;
 use virtbus_schema::xml::FormatOptions;
+use virtqemud::device::secret::Secrets;
 use virtqemud::machine;
 
 use crate::support::{caps, command_line, difference, golden, installed};
@@ -36,7 +37,7 @@ fn definitions_are_filled_in_as_by_the_reference() {
         {
             faults.push(format!("{name} changes when it is completed again, line {line}\n  was {want}\n  is  {got}"));
         }
-        match command_line(domain, &caps) {
+        match command_line(domain, &caps, Secrets::default()) {
             Err(error) => faults.push(format!("{name}.argv: {error}")),
             Ok(got) => {
                 if let Some((line, want, got)) = difference(&read("argv"), &got) {

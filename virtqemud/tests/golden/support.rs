@@ -7,6 +7,7 @@ use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::chardev::{ChannelTarget, CharSource, CharSourceMode, Chardev};
 use virtqemud::capabilities::firmware::Firmware;
+use virtqemud::device::secret::Secrets;
 use virtqemud::machine::Installed;
 use virtqemud::process::argv::{self, Cx, Monitor};
 use virtqemud::process::capabilities::QemuCaps;
@@ -59,7 +60,7 @@ pub(crate) fn choose_paths(domain: &mut Domain, short_name: &str) {
 }
 
 /// The command line of a complete guest, one word per line, as `record.py` writes it.
-pub(crate) fn command_line(mut domain: Domain, caps: &QemuCaps) -> Result<String> {
+pub(crate) fn command_line(mut domain: Domain, caps: &QemuCaps, secrets: Secrets) -> Result<String> {
     let short_name = format!("-1-{}", domain.name.chars().take(20).collect::<String>());
     argv::as_shown(&mut domain)?;
     argv::name_parts(&mut domain);
@@ -73,6 +74,7 @@ pub(crate) fn command_line(mut domain: Domain, caps: &QemuCaps) -> Result<String
         sandbox: true,
         dump_guest_core: false,
         now: 0,
+        secrets,
     };
     let line = argv::build(&domain, cx)?;
     let kept = line.env.iter().filter(|(name, _)| name != "PATH").map(|(name, value)| format!("{name}={value}"));
@@ -80,11 +82,26 @@ pub(crate) fn command_line(mut domain: Domain, caps: &QemuCaps) -> Result<String
     Ok(words.map(|word| mask(&word) + "\n").collect())
 }
 
-/// Numbers of descriptors are not part of what is compared.
+/// Numbers of descriptors, times and random values are not part of what is compared.
 pub(crate) fn mask(word: &str) -> String {
-    let Some((before, rest)) = word.split_once(r#""fd":""#) else { return word.to_owned() };
+    let mut word = word.to_owned();
+    if word.contains(r#""qom-type":"secret","#) {
+        word = hide(&word, r#""data":""#, "@SECRET@");
+        word = hide(&word, r#""iv":""#, "@IV@");
+    }
+    if word.starts_with("base=") && word.as_bytes().get(5).is_some_and(u8::is_ascii_digit) {
+        let rest = word.split_once(',').map(|(_, rest)| format!(",{rest}")).unwrap_or_default();
+        return format!("base=@TIME@{rest}");
+    }
+    let Some((before, rest)) = word.split_once(r#""fd":""#) else { return word };
     let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     format!(r#"{before}"fd":"@FD@{after}"#)
+}
+
+fn hide(word: &str, before: &str, with: &str) -> String {
+    let Some((head, rest)) = word.split_once(before) else { return word.to_owned() };
+    let tail = rest.split_once('"').map_or("", |(_, tail)| tail);
+    format!("{head}{before}{with}\"{tail}")
 }
 
 /// The first line that differs, for the message.

@@ -6,20 +6,22 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::disk::{
-    BackingStore, Disk, DiskCache, DiskDetect, DiskDiscard, DiskDriver, DiskIo, DiskKind, DiskSource,
+    Auth, BackingStore, DataStore, Disk, DiskCache, DiskDetect, DiskDevice, DiskDiscard, DiskDriver, DiskIo, DiskKind,
+    DiskSource, Encryption,
 };
+use virtbus_schema::domain::os::{Nvram, NvramKind};
 use virtbus_schema::xml::OnOff;
 
+use super::storage::{self, How, Reached};
 use crate::device::props::props;
-use crate::device::{Part, Resource};
+use crate::device::{Cx, Part, Resource};
 
 props! {
     struct Cache { direct: bool, no_flush: bool }
 
-    struct File<'a> {
-        driver: &'static str,
-        filename: &'a str,
-        aio: Option<&'static str>,
+    struct Storage {
+        #[serde(flatten)]
+        how: How,
         node_name: String,
         auto_read_only: Option<bool>,
         read_only: Option<bool>,
@@ -28,6 +30,22 @@ props! {
         cache: Option<Cache>,
     }
 
+    /// A part of a file or device that is an image of its own.
+    struct SliceNode {
+        driver: &'static str,
+        file: String,
+        offset: u64,
+        size: u64,
+        node_name: String,
+        auto_read_only: Option<bool>,
+        read_only: Option<bool>,
+        discard: Option<&'static str>,
+        detect_zeroes: Option<&'static str>,
+        cache: Option<Cache>,
+    }
+
+    struct Encrypted { format: &'static str, key_secret: String }
+
     struct Format {
         node_name: String,
         read_only: bool,
@@ -35,8 +53,11 @@ props! {
         detect_zeroes: Option<&'static str>,
         cache: Option<Cache>,
         driver: String,
+        encrypt: Option<Encrypted>,
+        key_secret: Option<String>,
         cache_size: Option<u64>,
         discard_no_unref: Option<bool>,
+        data_file: Option<String>,
         file: String,
         backing: Below,
     }
@@ -75,26 +96,42 @@ impl crate::device::props::Absent for Below {
     }
 }
 
-/// Numbers the images of all disks: the last disk first, each chain from the top down, as the reference does at a start.
+/// Numbers the images of all disks: the last disk first, each chain from the top down with its data files, then the disk's
+/// filters, as the reference does at a start.
 pub fn number_images(domain: &mut Domain) {
     let mut next = 1;
-    let mut take = |index: &mut Option<u32>| {
-        *index = Some(next);
-        next += 1;
-    };
     for disk in domain.devices.disks.iter_mut().rev() {
+        let mut take = |index: &mut Option<u32>| {
+            *index = Some(next);
+            next += 1;
+        };
         // A drive without a medium has its number as well, for the medium it may get.
         match &mut disk.source {
-            Some(source) => take(&mut source.index),
+            Some(source) => number_source(source, &mut take),
             None => take(&mut None),
         }
         let mut below = disk.backing_store.as_mut();
         while let Some(it) = below {
             if !it.is_end() {
                 take(&mut it.index);
+                number_data(it.source.as_mut(), &mut take);
             }
             below = it.below.as_deref_mut();
         }
+        for _ in &disk.throttlefilters {
+            take(&mut None);
+        }
+    }
+}
+
+fn number_source(source: &mut DiskSource, take: &mut impl FnMut(&mut Option<u32>)) {
+    take(&mut source.index);
+    number_data(Some(source), take);
+}
+
+fn number_data(source: Option<&mut DiskSource>, take: &mut impl FnMut(&mut Option<u32>)) {
+    if let Some(data) = source.and_then(|it| it.data_store.as_mut()).and_then(|it| it.source.as_mut()) {
+        take(&mut data.index);
     }
 }
 
@@ -105,124 +142,321 @@ struct Image<'a> {
     format: &'a str,
     index: u32,
     top: bool,
+    /// Whether it is the data of another image.
+    data: bool,
+    cache_size: Option<u64>,
+    /// Of the top: what an older document has beside the source.
+    auth: Option<&'a Auth>,
+    encryption: Option<&'a Encryption>,
 }
 
 /// Files the chain opens.
 pub(super) fn resources(disk: &Disk) -> Vec<Resource> {
     let Ok((images, _)) = chain(disk) else { return Vec::new() };
     let write = !disk.readonly;
-    let one = |it: &Image<'_>| match it.kind {
-        DiskKind::File => it.source.file.clone().map(|path| Resource::File { path, write: write && it.top }),
-        DiskKind::Block => it.source.dev.clone().map(|path| Resource::Device { path }),
+    let one = |kind: DiskKind, source: &DiskSource, top: bool| match kind {
+        DiskKind::File => source.file.clone().map(|path| Resource::File { path, write: write && top }),
+        DiskKind::Block => source.dev.clone().map(|path| Resource::Device { path }),
+        DiskKind::VhostUser => source.path.clone().map(|path| Resource::File { path, write: true }),
         _ => None,
     };
-    images.iter().filter_map(one).collect()
+    let data = images.iter().filter_map(|it| {
+        let store = it.source.data_store.as_ref()?;
+        one(store.kind, store.source.as_ref()?, it.top)
+    });
+    images.iter().filter_map(|it| one(it.kind, it.source, it.top)).chain(data).collect()
 }
 
 /// The chain from the top down, and whether the document says where it ends.
 fn chain(disk: &Disk) -> Result<(Vec<Image<'_>>, bool)> {
     let Some(source) = &disk.source else { return Ok((Vec::new(), true)) };
-    let numbered = |index: Option<u32>| {
-        index.ok_or_else(|| Error::internal(format!("disk {}: image without a number", disk.target.dev)))
-    };
-    let format = disk.driver.as_ref().and_then(|it| it.format.as_deref()).unwrap_or("raw");
-    let mut images = vec![Image { kind: disk.kind, source, format, index: numbered(source.index)?, top: true }];
+    let driver = disk.driver.as_ref();
+    let format = driver.and_then(|it| it.format.as_deref()).unwrap_or("raw");
+    let mut images = vec![Image {
+        kind: disk.kind,
+        source,
+        format,
+        index: numbered(disk, source.index)?,
+        top: true,
+        data: false,
+        cache_size: driver
+            .and_then(|it| it.metadata_cache.as_ref())
+            .and_then(|it| it.max_size.as_ref())
+            .map(|it| it.bytes),
+        auth: source.auth.as_ref().or(disk.auth.as_ref()),
+        encryption: source.encryption.as_ref().or(disk.encryption.as_ref()),
+    }];
     let mut below = disk.backing_store.as_ref();
     while let Some(BackingStore { kind, index, format, source, below: next }) = below {
         let (Some(kind), Some(source)) = (kind, source) else { return Ok((images, true)) };
-        let format = format.as_ref().map_or("raw", |it| it.kind.as_str());
-        images.push(Image { kind: *kind, source, format, index: numbered(*index)?, top: false });
+        let cache = format.as_ref().and_then(|it| it.metadata_cache.as_ref()).and_then(|it| it.max_size.as_ref());
+        images.push(Image {
+            kind: *kind,
+            source,
+            format: format.as_ref().map_or("raw", |it| it.kind.as_str()),
+            index: numbered(disk, *index)?,
+            top: false,
+            data: false,
+            cache_size: cache.map(|it| it.bytes),
+            auth: source.auth.as_ref(),
+            encryption: source.encryption.as_ref(),
+        });
         below = next.as_deref();
     }
     Ok((images, false))
 }
 
+fn numbered(disk: &Disk, index: Option<u32>) -> Result<u32> {
+    index.ok_or_else(|| Error::internal(format!("disk {}: image without a number", disk.target.dev)))
+}
+
 /// The nodes of a disk, lowest first, and the name of the topmost; no name for a drive without a medium.
-pub(super) fn nodes(disk: &Disk) -> Result<(Vec<Part>, Option<String>)> {
+pub(super) fn nodes(disk: &Disk, cx: &mut Cx<'_>) -> Result<(Vec<Part>, Option<String>)> {
     let (images, ends) = chain(disk)?;
     let mut parts = Vec::new();
     let mut below = if ends { Below::End } else { Below::Unsaid };
     for image in images.iter().rev() {
-        let (mut made, node) = image_nodes(disk, image, below)?;
+        let mut data = None;
+        if let Some(DataStore { kind, format: _, source: Some(source) }) = image.source.data_store.as_deref() {
+            let store = Image {
+                kind: *kind,
+                source,
+                format: "raw",
+                index: numbered(disk, source.index)?,
+                data: true,
+                cache_size: None,
+                auth: source.auth.as_ref(),
+                encryption: None,
+                ..*image
+            };
+            let (mut made, node) = image_nodes(disk, &store, Below::Unsaid, None, cx)?;
+            parts.append(&mut made);
+            data = Some(node);
+        }
+        let (mut made, node) = image_nodes(disk, image, below, data, cx)?;
         parts.append(&mut made);
         below = Below::Node(node);
     }
-    let top = match below {
-        Below::Node(name) if !images.is_empty() => Some(name),
-        _ => None,
-    };
-    Ok((parts, top))
+    let Below::Node(mut top) = below else { return Ok((parts, None)) };
+    if images.is_empty() {
+        return Ok((parts, None));
+    }
+    let last = images.iter().map(|it| it.index.max(data_index(it.source))).max().unwrap_or(0);
+    filters(disk, last, &mut top, &mut parts)?;
+    Ok((parts, Some(top)))
 }
 
-/// The file node and, unless the image is raw, the format node.
-fn image_nodes(disk: &Disk, image: &Image<'_>, below: Below) -> Result<(Vec<Part>, String)> {
-    let storage = format!("libvirt-{}-storage", image.index);
-    let raw = image.format == "raw";
-    let driver = disk.driver.as_ref();
-    let (driver_name, path) = match image.kind {
-        DiskKind::File => ("file", image.source.file.as_deref()),
-        DiskKind::Block => ("host_device", image.source.dev.as_deref()),
-        other => {
-            return Err(Error::unsupported_config(format!(
-                "disk {}: source type '{other}' is not supported yet",
-                disk.target.dev
-            )));
-        }
+/// The node that reaches a variable store, with what it needs.
+///
+/// # Errors
+/// As for a disk of that source.
+pub(crate) fn nvram_storage(nvram: &Nvram, node: &str, raw: bool, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+    let path = DiskSource { file: nvram.path.clone(), ..DiskSource::default() };
+    let (kind, source) = match (&nvram.path, nvram.kind, &nvram.source) {
+        (None, kind, Some(source)) => (kind.map_or(DiskKind::File, disk_kind), source),
+        _ => (DiskKind::File, &path),
     };
-    let path = path.ok_or_else(|| Error::internal(format!("disk {}: the source has no path", disk.target.dev)))?;
-    let read_only = disk.readonly || !image.top;
-    let discard = driver.and_then(|it| it.discard).map(|it| match it {
-        DiskDiscard::Unmap => "unmap",
-        DiskDiscard::Ignore => "ignore",
-    });
-    let detect_zeroes = driver.and_then(|it| it.detect_zeroes).map(|it| match it {
-        DiskDetect::Off => "off",
-        DiskDetect::On => "on",
-        // Without permission to discard, zeroes are written.
-        DiskDetect::Unmap if discard == Some("unmap") => "unmap",
-        DiskDetect::Unmap => "on",
-    });
-    let cache = || driver.and_then(|it| cache(it.cache));
-    let mut file = File {
-        driver: driver_name,
-        filename: path,
-        aio: driver.and_then(aio),
-        node_name: storage.clone(),
-        cache: cache(),
-        ..File::default()
+    let reached = Reached {
+        kind,
+        source,
+        node,
+        aio: None,
+        device: DiskDevice::Disk,
+        auth: source.auth.as_ref(),
+        encryption: None,
     };
-    if raw {
-        file.read_only = Some(read_only);
-        file.discard = discard;
-        file.detect_zeroes = detect_zeroes;
-        return Ok((vec![Part::blockdev(storage.clone(), &file)?], storage));
+    let (mut parts, how) = storage::reach(&reached, cx)?;
+    let storage = Storage {
+        how,
+        node_name: node.to_owned(),
+        auto_read_only: (!raw).then_some(true),
+        read_only: raw.then_some(false),
+        discard: (!raw).then_some("unmap"),
+        ..Storage::default()
+    };
+    parts.push(Part::blockdev(node, &storage)?);
+    Ok(parts)
+}
+
+fn disk_kind(kind: NvramKind) -> DiskKind {
+    match kind {
+        NvramKind::File => DiskKind::File,
+        NvramKind::Block => DiskKind::Block,
+        NvramKind::Network => DiskKind::Network,
     }
-    // What the format lets through may be discarded; whether it does is said there.
-    file.auto_read_only = Some(true);
-    file.discard = Some("unmap");
-    let name = format!("libvirt-{}-format", image.index);
-    let format = Format {
-        node_name: name.clone(),
-        read_only,
-        discard: discard.filter(|_| image.top),
-        detect_zeroes: detect_zeroes.filter(|_| image.top),
+}
+
+fn data_index(source: &DiskSource) -> u32 {
+    let data = source.data_store.as_ref().and_then(|it| it.source.as_ref());
+    data.and_then(|it| it.index).unwrap_or(0)
+}
+
+props! {
+    struct CopyOnRead { driver: &'static str, node_name: String, file: String, discard: &'static str }
+
+    struct Throttle { driver: &'static str, node_name: String, throttle_group: String, file: String }
+}
+
+/// What lies between the guest and its image; `last` is the highest number of the images.
+fn filters(disk: &Disk, last: u32, top: &mut String, parts: &mut Vec<Part>) -> Result<()> {
+    if disk.driver.as_ref().is_some_and(|it| it.copy_on_read == Some(OnOff::On)) {
+        let node = format!("libvirt-CoR-{}", disk.target.dev);
+        let filter = CopyOnRead {
+            driver: "copy-on-read",
+            node_name: node.clone(),
+            file: std::mem::replace(top, node.clone()),
+            discard: "unmap",
+        };
+        parts.push(Part::blockdev(node, &filter)?);
+    }
+    for (number, it) in (last.saturating_add(1)..).zip(&disk.throttlefilters) {
+        let node = format!("libvirt-{number}-filter");
+        let filter = Throttle {
+            driver: "throttle",
+            node_name: node.clone(),
+            throttle_group: format!("throttle-{}", it.group),
+            file: std::mem::replace(top, node.clone()),
+        };
+        parts.push(Part::blockdev(node, &filter)?);
+    }
+    Ok(())
+}
+
+/// The node that reaches the image and, unless it is plain and raw, the one that reads it.
+fn image_nodes(
+    disk: &Disk,
+    image: &Image<'_>,
+    below: Below,
+    data_file: Option<String>,
+    cx: &mut Cx<'_>,
+) -> Result<(Vec<Part>, String)> {
+    let storage = format!("libvirt-{}-storage", image.index);
+    let format_name = format!("libvirt-{}-format", image.index);
+    let driver = disk.driver.as_ref();
+    let own = image.encryption.filter(|it| it.engine.as_deref() != Some("librbd") && !it.secrets.is_empty());
+    let reads = Reads::of(disk, image, own.is_some());
+    let cache = || cache(driver.and_then(|it| it.cache), disk.shareable);
+    let reached = Reached {
+        kind: image.kind,
+        source: image.source,
+        node: &storage,
+        aio: driver.and_then(aio),
+        device: disk.device,
+        auth: image.auth,
+        encryption: image.encryption,
+    };
+    let (mut parts, how) = storage::reach(&reached, cx)?;
+    let mut secrets = Vec::new();
+    if let Some(encryption) = own {
+        secrets = storage::passphrases(&format_name, encryption, cx, &mut parts)?;
+    }
+    let slice = image.source.slices.iter().find(|it| it.kind == "storage");
+    let is_last = slice.is_none() && reads.format.is_none();
+    let mut node = Storage { how, node_name: storage.clone(), cache: cache(), ..Storage::default() };
+    reads.settle(is_last, &mut node.auto_read_only, &mut node.read_only, &mut node.discard, &mut node.detect_zeroes);
+    parts.push(Part::blockdev(storage.clone(), &node)?);
+    let mut top = storage;
+    if let Some(slice) = slice {
+        let name = format!("libvirt-{}-slice-sto", image.index);
+        let is_last = reads.format.is_none();
+        let mut node = SliceNode {
+            driver: "raw",
+            file: top,
+            offset: slice.offset,
+            size: slice.size,
+            node_name: name.clone(),
+            cache: cache(),
+            ..SliceNode::default()
+        };
+        let SliceNode { auto_read_only, read_only, discard, detect_zeroes, .. } = &mut node;
+        reads.settle(is_last, auto_read_only, read_only, discard, detect_zeroes);
+        parts.push(Part::blockdev(name.clone(), &node)?);
+        top = name;
+    }
+    let Some(format) = reads.format else { return Ok((parts, top)) };
+    let mut secret = secrets.into_iter().next();
+    let encrypt =
+        if format == "qcow2" { secret.take().map(|key_secret| Encrypted { format: "luks", key_secret }) } else { None };
+    let node = Format {
+        node_name: format_name.clone(),
+        read_only: reads.read_only,
+        discard: reads.discard,
+        detect_zeroes: reads.detect_zeroes,
         cache: cache(),
-        driver: image.format.to_owned(),
-        cache_size: metadata_cache(image, driver),
+        driver: format.to_owned(),
+        encrypt,
+        key_secret: secret,
+        cache_size: image.cache_size,
         discard_no_unref: driver.and_then(|it| it.discard_no_unref).filter(|_| image.top).map(OnOff::is_on),
-        file: storage.clone(),
+        data_file,
+        file: top,
         backing: below,
     };
-    Ok((vec![Part::blockdev(storage, &file)?, Part::blockdev(name.clone(), &format)?], name))
+    parts.push(Part::blockdev(format_name.clone(), &node)?);
+    Ok((parts, format_name))
 }
 
-fn metadata_cache(image: &Image<'_>, driver: Option<&DiskDriver>) -> Option<u64> {
-    let cache = driver.filter(|_| image.top)?.metadata_cache.as_ref()?;
-    cache.max_size.as_ref().map(|it| it.bytes)
+/// How an image is read.
+struct Reads<'a> {
+    /// The format that has a node of its own.
+    format: Option<&'a str>,
+    read_only: bool,
+    discard: Option<&'static str>,
+    detect_zeroes: Option<&'static str>,
 }
 
-fn cache(mode: Option<DiskCache>) -> Option<Cache> {
-    let (direct, no_flush) = match mode? {
+impl<'a> Reads<'a> {
+    fn of(disk: &Disk, image: &Image<'a>, encrypted: bool) -> Self {
+        let driver = disk.driver.as_ref();
+        let discard = driver.and_then(|it| it.discard).map(|it| match it {
+            DiskDiscard::Unmap => "unmap",
+            DiskDiscard::Ignore => "ignore",
+        });
+        let detect_zeroes = driver.and_then(|it| it.detect_zeroes).map(|it| match it {
+            DiskDetect::Off => "off",
+            DiskDetect::On => "on",
+            // Without permission to discard, zeroes are written.
+            DiskDetect::Unmap if discard == Some("unmap") => "unmap",
+            DiskDetect::Unmap => "on",
+        });
+        let format = match image.format {
+            "raw" if encrypted => Some("luks"),
+            "raw" => None,
+            // QEMU makes the file system up; what is seen is a raw disk.
+            "fat" => Some("raw"),
+            other => Some(other),
+        };
+        Self {
+            format,
+            read_only: disk.readonly || !image.top,
+            discard,
+            detect_zeroes: detect_zeroes.filter(|_| image.top && !image.data),
+        }
+    }
+
+    /// Of a node: the last one is read as the guest may; those below let everything through.
+    fn settle(
+        &self,
+        is_last: bool,
+        auto_read_only: &mut Option<bool>,
+        read_only: &mut Option<bool>,
+        discard: &mut Option<&'static str>,
+        detect_zeroes: &mut Option<&'static str>,
+    ) {
+        if is_last {
+            *read_only = Some(self.read_only);
+            (*discard, *detect_zeroes) = (self.discard, self.detect_zeroes);
+        } else {
+            *auto_read_only = Some(true);
+            *discard = Some("unmap");
+        }
+    }
+}
+
+/// What others write as well is not cached on this host, unless the document says so.
+fn cache(mode: Option<DiskCache>, shareable: bool) -> Option<Cache> {
+    let (direct, no_flush) = match mode.unwrap_or(DiskCache::Default) {
+        DiskCache::Default if shareable => (true, false),
         DiskCache::Default => return None,
         DiskCache::None | DiskCache::Directsync => (true, false),
         DiskCache::Writethrough | DiskCache::Writeback => (false, false),

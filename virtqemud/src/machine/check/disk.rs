@@ -2,8 +2,10 @@
 
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::cpu::{MemAccess, NumaCell};
 use virtbus_schema::domain::device::disk::{
-    Disk, DiskBus, DiskCache, DiskDevice, DiskIo, DiskKind, DiskSgio, IoTune, Protocol,
+    Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskIo, DiskKind, DiskSgio, DiskSource, Encryption,
+    EncryptionFormat, IoTune, Protocol,
 };
 use virtbus_schema::domain::memory::MemoryAccess;
 use virtbus_schema::xml::OnOff;
@@ -14,33 +16,231 @@ use crate::process::capabilities::QemuCaps;
 /// QEMU takes no larger limit.
 const MOST_THROTTLE: u64 = 1_000_000_000_000_000;
 
+/// Formats the reference has a name for; QEMU reads them all, or says what it lacks.
+const FORMATS: &[&str] = &[
+    "raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "cow", "qcow", "qcow2", "qed",
+    "vmdk",
+];
+
 pub(super) fn check(domain: &Domain, caps: &QemuCaps) -> Result<()> {
-    let shared = domain.memory_backing.as_ref().is_some_and(|it| it.access == Some(MemoryAccess::Shared));
+    let shared = shares_memory(domain);
     for disk in &domain.devices.disks {
         source(disk, shared, caps)?;
+        images(disk)?;
         driver(domain, disk)?;
+        drive(disk)?;
+        limits(domain, disk)?;
     }
     Ok(())
+}
+
+/// Whether another process can be given the guest's memory.
+pub(super) fn shares_memory(domain: &Domain) -> bool {
+    let by_default = domain.memory_backing.as_ref().is_some_and(|it| it.access == Some(MemoryAccess::Shared));
+    let cells = domain.cpu.as_ref().and_then(|it| it.numa.as_ref()).map(|it| it.cells.as_slice()).unwrap_or_default();
+    let shared = |it: &NumaCell| it.mem_access.map_or(by_default, |it| it == MemAccess::Shared);
+    if cells.is_empty() { by_default } else { cells.iter().all(shared) }
 }
 
 fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
     if disk.sgio == Some(DiskSgio::Unfiltered) {
         return unsupported("unfiltered sgio is no longer supported");
     }
+    if disk.rawio.is_some() && disk.device != DiskDevice::Lun {
+        return unsupported("rawio can be used only with device='lun'");
+    }
     match disk.kind {
+        DiskKind::VhostUser if disk.target.bus != Some(DiskBus::Virtio) => {
+            return unsupported("vhostuser disk supports only virtio bus");
+        }
         DiskKind::VhostUser if !shared => return unsupported("'vhostuser' requires shared memory"),
+        DiskKind::VhostUser => served_elsewhere(disk)?,
         DiskKind::VhostVdpa if !caps.has("virtio-blk-vhost-vdpa") => {
             return unsupported("vhostvdpa disk is not supported with this QEMU binary");
         }
         _ => {}
     }
     let Some(source) = &disk.source else { return Ok(()) };
+    if let Some(protocol) = source.protocol.filter(|it| disk.device == DiskDevice::Lun && *it != Protocol::Iscsi) {
+        return unsupported(format!("disk device='lun' is not supported for protocol='{protocol}'"));
+    }
+    let knows_users =
+        [Protocol::Rbd, Protocol::Iscsi, Protocol::Http, Protocol::Https, Protocol::Ftp, Protocol::Ftps, Protocol::Ssh];
+    if let Some(protocol) = source.protocol.filter(|it| !knows_users.contains(it))
+        && (source.auth.is_some() || disk.auth.is_some())
+    {
+        return unsupported(format!("authentication is not supported for protocol '{protocol}'"));
+    }
     match source.protocol {
         Some(Protocol::Sheepdog) => unsupported("'sheepdog' protocol is no longer supported by any hypervisor driver"),
-        Some(protocol @ (Protocol::Tftp | Protocol::Vxhs)) => {
+        Some(protocol @ Protocol::Tftp) => {
             unsupported(format!("'{protocol}' protocol is not supported with this QEMU binary"))
         }
         _ => Ok(()),
+    }
+}
+
+/// What QEMU does with an image it cannot do for a disk that another process serves.
+fn served_elsewhere(disk: &Disk) -> Result<()> {
+    let none = DiskDriver::default();
+    let driver = disk.driver.as_ref().unwrap_or(&none);
+    let asked = [
+        ("serial", disk.serial.is_some()),
+        ("wwn", disk.wwn.is_some()),
+        ("vendor", disk.vendor.is_some()),
+        ("product", disk.product.is_some()),
+        ("iotune", disk.iotune.is_some()),
+        ("blockio", disk.blockio.is_some()),
+        ("geometry", disk.geometry.is_some()),
+        ("encryption", disk.encryption.is_some()),
+        ("cache", driver.cache.is_some()),
+        ("error_policy", driver.error_policy.is_some()),
+        ("rerror_policy", driver.rerror_policy.is_some()),
+        ("io", driver.io.is_some()),
+        ("ioeventfd", driver.ioeventfd.is_some()),
+        ("event_idx", driver.event_idx.is_some()),
+        ("copy_on_read", driver.copy_on_read.is_some()),
+        ("discard", driver.discard.is_some()),
+        ("iothread", driver.iothread.is_some()),
+        ("detect_zeroes", driver.detect_zeroes.is_some()),
+        ("readonly", disk.readonly),
+        ("shareable", disk.shareable),
+        ("transient", disk.transient.is_some()),
+    ];
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((what, _)) => unsupported(format!("{what} is not supported with vhostuser disk")),
+        None => Ok(()),
+    }
+}
+
+/// The images of a chain, the topmost first.
+fn images(disk: &Disk) -> Result<()> {
+    let format = disk.driver.as_ref().and_then(|it| it.format.as_deref()).unwrap_or("raw");
+    image(disk, disk.kind, disk.source.as_ref(), format, disk.encryption.as_ref())?;
+    let mut below = disk.backing_store.as_ref();
+    while let Some(it) = below {
+        if let Some(kind) = it.kind {
+            let format = it.format.as_ref().map_or("raw", |it| it.kind.as_str());
+            image(disk, kind, it.source.as_ref(), format, None)?;
+        }
+        below = it.below.as_deref();
+    }
+    Ok(())
+}
+
+fn image(
+    disk: &Disk,
+    kind: DiskKind,
+    source: Option<&DiskSource>,
+    format: &str,
+    beside: Option<&Encryption>,
+) -> Result<()> {
+    if !FORMATS.contains(&format) {
+        return unsupported(format!("unknown driver format value '{format}'"));
+    }
+    match format {
+        "iso" => return unsupported("storage format 'iso' is not directly supported by QEMU, use 'raw' instead"),
+        "fat" if kind != DiskKind::Dir && kind != DiskKind::Volume => {
+            return unsupported("storage format 'fat' is supported only with 'dir' storage type");
+        }
+        "fat" if !disk.readonly => return unsupported("virtual FAT storage can't be accessed in read-write mode"),
+        "fat" | "raw" | "qcow" | "qcow2" | "qed" | "vmdk" | "bochs" | "cloop" | "dmg" | "vpc" | "vdi" | "ploop" => {}
+        other => return unsupported(format!("storage format '{other}' is not supported")),
+    }
+    if kind == DiskKind::Dir && format != "fat" {
+        return unsupported("storage type 'dir' requires use of storage format 'fat'");
+    }
+    let encryption = source.and_then(|it| it.encryption.as_ref()).or(beside);
+    if let Some(encryption) = encryption {
+        encrypted(encryption, source, format)?;
+    }
+    if let Some(store) = source.and_then(|it| it.data_store.as_ref()) {
+        if format != "qcow2" {
+            return unsupported("<dataStore> feature available only with qcow2 images");
+        }
+        if store.format.as_ref().is_some_and(|it| it.kind != "raw") {
+            return unsupported("only 'raw' images supported as <dataStore>");
+        }
+    }
+    Ok(())
+}
+
+fn encrypted(it: &Encryption, source: Option<&DiskSource>, format: &str) -> Result<()> {
+    if it.engine.as_deref() == Some("librbd") {
+        if source.and_then(|it| it.protocol) != Some(Protocol::Rbd) {
+            return unsupported("librbd encryption is supported only with RBD backed disks");
+        }
+        if it.format == EncryptionFormat::Qcow {
+            return unsupported("'qcow' is currently not supported by the librbd encryption engine");
+        }
+        return Ok(());
+    }
+    match it.format {
+        EncryptionFormat::Default | EncryptionFormat::Qcow => {
+            return unsupported("old qcow/qcow2 encryption is not supported");
+        }
+        EncryptionFormat::Luks => {}
+        other @ (EncryptionFormat::Luks2 | EncryptionFormat::LuksAny) => {
+            return unsupported(format!("'{other}' is currently not supported by the qemu encryption engine"));
+        }
+    }
+    if !matches!(format, "raw" | "qcow2") {
+        return unsupported("encryption is supported only with 'raw' and 'qcow2' image format");
+    }
+    if it.secrets.len() > 1 {
+        return unsupported("qemu encryption engine expects only a single secret");
+    }
+    Ok(())
+}
+
+/// What the guest sees of the drive.
+fn drive(disk: &Disk) -> Result<()> {
+    let bus = disk.target.bus.unwrap_or(DiskBus::Virtio);
+    if disk.target.rotation_rate.is_some() && !matches!(bus, DiskBus::Scsi | DiskBus::Ide | DiskBus::Sata) {
+        return Err(Error::internal("rotation rate is only valid for SCSI/IDE/SATA bus"));
+    }
+    if disk.geometry.is_some_and(|it| it.trans.is_some()) && bus != DiskBus::Ide {
+        return unsupported(format!("CHS translation mode can only be set for 'ide' bus not '{bus}'"));
+    }
+    if disk.wwn.is_some() && !matches!(bus, DiskBus::Scsi | DiskBus::Ide | DiskBus::Sata) {
+        return unsupported("Only ide and scsi disk support wwn");
+    }
+    for (what, text, most) in [("vendor", &disk.vendor, 8), ("product", &disk.product, 16)] {
+        let Some(text) = text else { continue };
+        if text.len() > most {
+            return unsupported(format!("disk {what} is more than {most} characters"));
+        }
+        if bus != DiskBus::Scsi {
+            return unsupported(format!("Only scsi disk supports '{what}'"));
+        }
+    }
+    Ok(())
+}
+
+/// Limits of the disk, alone and with others.
+fn limits(domain: &Domain, disk: &Disk) -> Result<()> {
+    let dev = &disk.target.dev;
+    let group = |it: &Disk| it.iotune.as_ref().and_then(|it| it.group_name.clone());
+    if let Some(name) = group(disk) {
+        let same = domain.devices.disks.iter().filter(|it| group(it).as_ref() == Some(&name));
+        if let Some(other) = same.into_iter().find(|it| it.iotune != disk.iotune) {
+            return unsupported(format!("different iotunes for disks {dev} and {}", other.target.dev));
+        }
+    }
+    if disk.throttlefilters.is_empty() {
+        return Ok(());
+    }
+    if disk.iotune.is_some() {
+        let text = format!("block 'throttlefilters' can't be used together with 'iotune' for disk '{dev}'");
+        return Err(Error::new(ErrorCode::OperationUnsupported, text));
+    }
+    let known = |name: &str| {
+        let groups = domain.throttlegroups.iter().flat_map(|it| &it.groups);
+        groups.into_iter().any(|it| it.group_name.as_deref() == Some(name))
+    };
+    match disk.throttlefilters.iter().find(|it| !known(&it.group)) {
+        Some(stray) => Err(Error::xml(format!("throttle group '{}' not found", stray.group))),
+        None => Ok(()),
     }
 }
 
@@ -61,12 +261,15 @@ fn driver(domain: &Domain, disk: &Disk) -> Result<()> {
     if driver.discard_no_unref == Some(OnOff::On) && format != "qcow2" {
         return unsupported("'discard_no_unref' only works with qcow2 disk format");
     }
+    if driver.copy_on_read == Some(OnOff::On) && disk.readonly {
+        return unsupported(format!("copy_on_read is not compatible with read-only disk '{dev}'"));
+    }
     if disk.shareable && disk.device == DiskDevice::Disk && format != "raw" {
         return unsupported(format!("shared access for disk '{dev}' requires use of supported storage format"));
     }
-    let cached =
-        driver.cache.is_some_and(|it| !matches!(it, DiskCache::None | DiskCache::Directsync | DiskCache::Default));
-    if driver.io == Some(DiskIo::Native) && (cached || driver.cache.is_none()) && driver.cache.is_some() {
+    let uncached = matches!(driver.cache, Some(DiskCache::None | DiskCache::Directsync))
+        || (disk.shareable && driver.cache.is_none_or(|it| it == DiskCache::Default));
+    if driver.io == Some(DiskIo::Native) && !uncached {
         return unsupported("io='native' needs either no disk cache or directsync cache mode");
     }
     if let Some(thread) = driver.iothread {

@@ -1,22 +1,21 @@
 //! Firmware given by path: flash images, or a BIOS file.
 
-use virtbus_api::{Error, Result};
+use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::os::{FirmwareFormat, Loader, LoaderKind, Nvram};
+use virtbus_schema::domain::os::{FirmwareFormat, Loader, LoaderKind};
 use virtbus_schema::xml::YesNo;
 
 use super::CommandLine;
-use crate::device::Part;
 use crate::device::props::props;
+use crate::device::{Cx, Part, disk};
 
 props! {
     struct File<'a> {
         driver: &'static str,
         filename: &'a str,
         node_name: &'static str,
-        auto_read_only: Option<bool>,
-        discard: Option<&'static str>,
-        read_only: Option<bool>,
+        auto_read_only: bool,
+        discard: &'static str,
     }
 
     struct Format {
@@ -48,16 +47,15 @@ fn format(it: Option<FirmwareFormat>) -> &'static str {
 }
 
 /// The block nodes of flash images: code, and variables.
-pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
+pub(super) fn flash(domain: &Domain, cx: &mut Cx<'_>, line: &mut CommandLine) -> Result<()> {
     let Some(loader) = flash_loader(domain) else { return Ok(()) };
     if let Some(path) = &loader.path {
         let file = File {
             driver: "file",
             filename: path,
             node_name: "libvirt-pflash0-storage",
-            auto_read_only: Some(true),
-            discard: Some("unmap"),
-            read_only: None,
+            auto_read_only: true,
+            discard: "unmap",
         };
         line.part(&Part::blockdev("libvirt-pflash0-storage", &file)?);
         let format = Format {
@@ -70,18 +68,10 @@ pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
         line.part(&Part::blockdev("libvirt-pflash0-format", &format)?);
     }
     if let Some(nvram) = &domain.os.nvram {
-        let path = nvram_path(nvram)
-            .ok_or_else(|| Error::unsupported_config("NVRAM that is not a file is not supported yet"))?;
         let raw = format(nvram.format) == "raw";
-        let file = File {
-            driver: "file",
-            filename: path,
-            node_name: "libvirt-pflash1-storage",
-            auto_read_only: (!raw).then_some(true),
-            discard: (!raw).then_some("unmap"),
-            read_only: raw.then_some(false),
-        };
-        line.part(&Part::blockdev("libvirt-pflash1-storage", &file)?);
+        for part in disk::nvram_storage(nvram, "libvirt-pflash1-storage", raw, cx)? {
+            line.part(&part);
+        }
         if !raw {
             let format = Format {
                 node_name: "libvirt-pflash1-format",
@@ -94,10 +84,6 @@ pub(super) fn flash(domain: &Domain, line: &mut CommandLine) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn nvram_path(nvram: &Nvram) -> Option<&str> {
-    nvram.path.as_deref().or_else(|| nvram.source.as_ref().and_then(|it| it.file.as_deref()))
 }
 
 /// What `-machine` is told of the flash.

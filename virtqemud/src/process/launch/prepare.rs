@@ -13,7 +13,7 @@ use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
 
 use super::{Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, short_name};
-use crate::device::{Network, disk};
+use crate::device::{Network, disk, secret::Secrets};
 use crate::driver::Shared;
 use crate::machine;
 use crate::process::{
@@ -77,6 +77,7 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
     disk::read_chains(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     make_places(shared, &places, &mut claims)?;
+    let key = make_key(shared, &places)?;
     settle_saved_state(shared, &document, order.flags)?;
     make_nvram(shared, &document, order.flags.contains(StartFlags::RESET_NVRAM))?;
     let (monitor, socket) = listen(&places.monitor, shared)?;
@@ -87,7 +88,7 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
         security::give(&files::used(&document, caps), user, claims.owners_mut())?;
     }
     let networks = network::open(&mut document)?;
-    let command = command(shared, caps, &document, &places, Monitor::Fd(monitor), networks)?;
+    let command = command(shared, caps, &document, &places, Monitor::Fd(monitor), networks, key)?;
     let out = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let again = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let mut spawn = Spawn::new(&command.program).env_clear().args(&command.args).setsid().cwd("/").umask(0o002);
@@ -121,7 +122,7 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     argv::as_shown(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     let way = Monitor::Path(places.monitor.clone());
-    let command = command(shared, &caps, &document, &places, way, HashMap::new())?;
+    let command = command(shared, &caps, &document, &places, way, HashMap::new(), [0; 32])?;
     let env = command.env.iter().map(|(name, value)| format!("{name}={value}"));
     let words = std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned());
     let words: Vec<String> = env.chain(words).collect();
@@ -135,7 +136,9 @@ fn command(
     places: &Places,
     monitor: Monitor,
     networks: HashMap<String, Network>,
+    key: [u8; 32],
 ) -> Result<CommandLine> {
+    let secrets = Secrets::new(key, shared.secrets.values(document)?);
     let settings = &shared.config.settings;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     argv::build(
@@ -148,6 +151,7 @@ fn command(
             sandbox: settings.sandbox.unwrap_or(true),
             dump_guest_core: settings.dump_guest_core,
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            secrets,
         },
     )
 }
@@ -204,10 +208,18 @@ fn make_places(shared: &Shared, places: &Places, claims: &mut Claims) -> Result<
         claims.add_directory(directory.clone());
         security::own(directory, user).map_err(cannot)?;
     }
+    Ok(())
+}
+
+/// The key that secrets are encrypted with on their way to QEMU, which finds it in its directory.
+fn make_key(shared: &Shared, places: &Places) -> Result<[u8; 32]> {
+    let user = shared.config.settings.user.as_ref();
     let key = places.home.join("master-key.aes");
     let cannot = |error: io::Error| Error::system(format!("cannot write '{}'", key.display()), &error);
-    write_private(&key, &random::<32>().map_err(cannot)?).map_err(cannot)?;
-    security::own(&key, user).map_err(cannot)
+    let bytes = random::<32>().map_err(cannot)?;
+    write_private(&key, &bytes).map_err(cannot)?;
+    security::own(&key, user).map_err(cannot)?;
+    Ok(bytes)
 }
 
 /// A saved state waits to be restored, which is not done yet. Booting instead would leave the guest's disks in the middle

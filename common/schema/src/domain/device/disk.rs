@@ -105,6 +105,7 @@ impl Disk {
             return Err(node.error(ErrorKind::BadValue, message));
         }
         self.check_source(node)?;
+        self.iotune.as_ref().map_or(Ok(()), |it| it.check_sums(node))?;
         // What cannot be written to is read-only without saying so.
         self.readonly |= self.device == DiskDevice::Cdrom;
         Ok(())
@@ -130,6 +131,24 @@ impl Disk {
         }
         if self.kind == DiskKind::Volume && source.pool.is_none() != source.volume.is_none() {
             return Err(node.error(ErrorKind::BadValue, "pool and volume of the source go together"));
+        }
+        let needs_image = matches!(source.protocol, Some(Protocol::Rbd | Protocol::Gluster));
+        if let Some(name) = source.name.as_ref().filter(|_| needs_image)
+            && name.split_once('/').is_none_or(|(pool, image)| pool.is_empty() || image.is_empty())
+        {
+            return Err(node.error(ErrorKind::BadValue, format!("'{name}' is not a pool and an image")));
+        }
+        let bad = |c: char| c.is_control() || " ()<>@,;:\\\"/[]?={}".contains(c);
+        if let Some(cookie) = source.cookies.iter().find(|it| it.name.chars().any(bad)) {
+            return Err(node.error(ErrorKind::BadValue, format!("cookie name '{}' has invalid letters", cookie.name)));
+        }
+        let store = source.data_store.as_ref().and_then(|it| it.source.as_ref());
+        if store.is_some_and(|it| !it.slices.is_empty()) {
+            return Err(node.error(ErrorKind::BadValue, "a data store has no slices"));
+        }
+        let reconnect = source.reconnect.filter(|_| self.kind == DiskKind::VhostUser);
+        if reconnect.is_some_and(|it| it.enabled == Some(YesNo::Yes) && it.timeout.is_none()) {
+            return Err(node.missing("source/reconnect/@timeout"));
         }
         let policy = source.startup_policy;
         if policy == Some(StartupPolicy::Requisite) && !self.is_removable() {

@@ -1,6 +1,6 @@
 //! Geometry, block sizes and throttling of a disk.
 
-use virtbus_xml::{Xml, XmlEnum};
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum};
 
 /// `<geometry cyls='16383' heads='16' secs='63' trans='lba'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
@@ -83,4 +83,27 @@ pub struct IoTune {
     pub read_iops_sec_max_length: Option<u64>,
     #[xml(child)]
     pub write_iops_sec_max_length: Option<u64>,
+}
+
+impl IoTune {
+    /// A limit is of all requests, or of reads and writes.
+    pub(crate) fn check_sums(&self, node: Node<'_>) -> Result<(), Error> {
+        let both = |all: Option<u64>, read: Option<u64>, write: Option<u64>| {
+            let set = |it: Option<u64>| it.unwrap_or(0) > 0;
+            set(all) && (set(read) || set(write))
+        };
+        let pairs = [
+            ("bytes_sec", both(self.total_bytes_sec, self.read_bytes_sec, self.write_bytes_sec)),
+            ("iops_sec", both(self.total_iops_sec, self.read_iops_sec, self.write_iops_sec)),
+            ("bytes_sec_max", both(self.total_bytes_sec_max, self.read_bytes_sec_max, self.write_bytes_sec_max)),
+            ("iops_sec_max", both(self.total_iops_sec_max, self.read_iops_sec_max, self.write_iops_sec_max)),
+        ];
+        match pairs.iter().find(|(_, both)| *both) {
+            Some((what, _)) => {
+                Err(node
+                    .error(ErrorKind::BadValue, format!("total and read/write {what} cannot be set at the same time")))
+            }
+            None => Ok(()),
+        }
+    }
 }
