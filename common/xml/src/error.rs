@@ -33,6 +33,8 @@ pub enum ErrorKind {
     NoSource,
     /// A device has no target (code 20).
     NoTarget,
+    /// What the reference says no driver of it supports (code 3).
+    NoSupport,
     /// Strict reading met an element or attribute nobody knows (code 92).
     Unknown,
     /// An address that the reference gives to the resolver, which knows no such name (code 38).
@@ -53,6 +55,7 @@ impl ErrorKind {
             Self::NoName => 21,
             Self::NoSource => 19,
             Self::NoTarget => 20,
+            Self::NoSupport => 3,
             Self::Unknown => 92,
             Self::Unresolved => 38,
         }
