@@ -36,7 +36,7 @@ pub(crate) fn complete_vlan(vlan: &mut Option<Vlan>, node: Node<'_>) -> Checked 
 /// Refuses rates beyond what the kernel takes; `floor` only where a network guarantees it. A rate of zero is none.
 pub(crate) fn check_bandwidth(bandwidth: &mut Option<Bandwidth>, floor_allowed: bool, node: Node<'_>) -> Checked {
     let (Some(found), Some(node)) = (bandwidth.as_mut(), node.child("bandwidth")) else { return Ok(()) };
-    if node.attr("classID").is_some() {
+    if !floor_allowed && node.attr("classID").is_some() {
         return Err(node.error(ErrorKind::Conflict, "classID is not for here"));
     }
     for (name, limit) in [("inbound", &mut found.inbound), ("outbound", &mut found.outbound)] {
