@@ -35,7 +35,9 @@ impl Netlink {
         Ok(answers.into_iter().filter_map(read).collect())
     }
 
-    /// Gives the device `name` an address. With `broadcast`, an IPv4 address is told its network's broadcast address.
+    /// Gives the device `name` an address, to use at once: the kernel does not look for other holders of an IPv6 address,
+    /// which on a bridge without ports would never end. With `broadcast`, an IPv4 address is told its network's broadcast
+    /// address.
     ///
     /// # Errors
     /// [`super::Error::exists`] when it has it; no such device.
@@ -72,6 +74,9 @@ impl Netlink {
         };
         message.attributes.push(AddressAttribute::Local(address));
         message.attributes.push(AddressAttribute::Address(address));
+        if address.is_ipv6() {
+            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        }
         if let (IpAddr::V4(address), true) = (address, broadcast && prefix < 31) {
             let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
             let last = Ipv4Addr::from_bits(address.to_bits() | hosts);
