@@ -84,7 +84,8 @@ fn parse(text: &str) -> Option<CpuSet> {
             left &= left - 1;
         }
     }
-    Some(CpuSet(set))
+    // A set that excludes everything says nothing, and could not be read again.
+    (!set.is_empty()).then_some(CpuSet(set))
 }
 
 const fn word_of(number: u32) -> usize {
@@ -137,6 +138,7 @@ mod tests {
         let shown = |text: &str| text.parse::<CpuSet>().map(|it| it.to_string()).ok();
         assert_eq!(shown("0-3,^2,8").as_deref(), Some("0-1,3,8"));
         assert_eq!(shown("1,0").as_deref(), Some("0-1"));
+        assert_eq!(shown("1,^1"), None);
         assert_eq!(shown("0-16383,^64,^16383").as_deref(), Some("0-63,65-16382"));
         assert_eq!(shown("60-70,63-64,128-191, 200 - 201").as_deref(), Some("60-70,128-191,200-201"));
         assert_eq!(shown("63,64,127-128").as_deref(), Some("63-64,127-128"));
