@@ -7,12 +7,14 @@ pub mod capabilities;
 pub mod domain;
 pub mod domain_capabilities;
 pub mod domain_status;
+pub mod encryption;
 pub mod network;
 pub mod network_port;
 pub mod network_section;
 pub mod secret;
 pub mod storage_pool;
 pub mod storage_pool_capabilities;
+pub mod storage_pool_status;
 pub mod storage_vol;
 
 pub use domain::Domain;

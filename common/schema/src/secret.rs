@@ -1,14 +1,25 @@
 //! `<secret>`: the document of a secret; its value is never part of it.
 
 use uuid::Uuid;
-use virtbus_xml::{Document, Error, FormatOptions, Xml};
+use virtbus_xml::{Describe, Document, Error, ErrorKind, FormatOptions, Node, Value, Writer, Xml, XmlEnum, YesNo};
 
 /// The document of a secret; its value is never part of it.
 #[derive(Debug, Clone, PartialEq, Xml)]
 pub struct Secret {
+    /// Whether it is forgotten when the daemon ends.
+    #[xml(attr, default = YesNo::No)]
+    pub ephemeral: YesNo,
+    /// Whether its value is for the daemon alone, and never given back to clients.
+    #[xml(attr, default = YesNo::No)]
+    pub private: YesNo,
     /// Absent until one is made up.
     #[xml(child, fault = Internal)]
     pub uuid: Option<Uuid>,
+    #[xml(child)]
+    pub description: Option<String>,
+    /// What it is for; absent for a secret that is only found by its UUID.
+    #[xml(child)]
+    pub usage: Option<SecretUsage>,
 }
 
 impl Secret {
@@ -38,5 +49,104 @@ impl Secret {
     #[must_use]
     pub fn format(&self, options: FormatOptions) -> String {
         virtbus_xml::to_string(self, Self::ROOT, options)
+    }
+
+    /// The number of its usage type (`virSecretUsageType`); 0 without one.
+    #[must_use]
+    pub fn usage_type(&self) -> i32 {
+        self.usage.as_ref().map_or(0, |it| it.kind.number())
+    }
+
+    /// What it is for, within its usage type; empty without one.
+    #[must_use]
+    pub fn usage_id(&self) -> &str {
+        self.usage.as_ref().map_or("", |it| it.id.as_str())
+    }
+}
+
+/// `<usage type='volume'><volume>/path</volume></usage>`: what a secret is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SecretUsage {
+    /// The type.
+    pub kind: SecretUsageKind,
+    /// The path, target or name, in the element that the type has for it.
+    pub id: String,
+}
+
+/// `type=` of `<usage>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum SecretUsageKind {
+    /// Opens an encrypted volume: its path.
+    Volume,
+    /// Proves to Ceph who we are.
+    Ceph,
+    /// Proves to an iSCSI target who we are.
+    Iscsi,
+    /// Opens a private key.
+    Tls,
+    /// Encrypts the state of an emulated TPM.
+    Vtpm,
+}
+
+impl SecretUsageKind {
+    /// The number of the type (`virSecretUsageType`).
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::Volume => 1,
+            Self::Ceph => 2,
+            Self::Iscsi => 3,
+            Self::Tls => 4,
+            Self::Vtpm => 5,
+        }
+    }
+
+    /// The type with this number; none for 0.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|it| it.number() == number)
+    }
+
+    /// The element that says what it is for.
+    #[must_use]
+    pub const fn element(self) -> &'static str {
+        match self {
+            Self::Volume => "volume",
+            Self::Iscsi => "target",
+            Self::Ceph | Self::Tls | Self::Vtpm => "name",
+        }
+    }
+}
+
+/// The type names the element, so this is made by hand.
+impl Xml for SecretUsage {
+    fn read(node: Node<'_>) -> Result<Self, Error> {
+        let kind: SecretUsageKind = virtbus_xml::decode::attr(node, &[], "type", ErrorKind::BadValue)?;
+        let id = node.child(kind.element()).map(|it| it.text()).filter(|it| !it.is_empty());
+        let Some(id) = id else {
+            let missing = format!("a usage of type {kind} needs <{}>", kind.element());
+            return Err(node.error(ErrorKind::Internal, missing));
+        };
+        Ok(Self { kind, id: id.into_owned() })
+    }
+
+    fn write_attrs(&self, w: &mut Writer) {
+        w.attr("type", &self.kind);
+    }
+
+    fn write_content(&self, w: &mut Writer) {
+        self.id.write(self.kind.element(), w);
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        to.attr("type", SecretUsageKind::VALUES);
+        for element in ["volume", "target", "name"] {
+            virtbus_xml::describe::child::<String>(to, element);
+        }
+    }
+
+    /// A usage of type `none` is none.
+    fn is_absent(node: Node<'_>) -> bool {
+        node.attr("type").is_some_and(|it| it.value() == "none")
     }
 }

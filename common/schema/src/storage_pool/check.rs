@@ -105,9 +105,9 @@ impl PoolSource {
             text.take_if(|it| it.is_empty());
         }
         let formats = kind.formats();
-        match (self.format, formats.first()) {
+        match (self.format, kind.default_format()) {
             (_, None) => self.format = None,
-            (None, Some(first)) => self.format = Some(SourceFormat { kind: *first }),
+            (None, Some(kind)) => self.format = Some(SourceFormat { kind }),
             (Some(it), Some(_)) if !formats.contains(&it.kind) => {
                 let message = format!("a {kind} pool has no format {}", it.kind);
                 let names: Vec<_> = formats.iter().map(|it| it.as_str()).collect();

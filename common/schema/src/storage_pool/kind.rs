@@ -84,14 +84,25 @@ impl PoolKind {
         !matches!(self, Self::IscsiDirect | Self::Rbd | Self::Sheepdog | Self::Gluster)
     }
 
-    /// The formats of a `<source>`; the first is meant where none is said. Empty for kinds without.
+    /// The format of a `<source>` that says none.
+    #[must_use]
+    pub const fn default_format(self) -> Option<PoolFormat> {
+        match self {
+            Self::Fs | Self::Netfs => Some(PoolFormat::Auto),
+            Self::Logical => Some(PoolFormat::Lvm2),
+            Self::Disk => Some(PoolFormat::Unknown),
+            _ => None,
+        }
+    }
+
+    /// The formats of a `<source>`, as pool capabilities list them. Empty for kinds without.
     #[must_use]
     pub const fn formats(self) -> &'static [PoolFormat] {
         use PoolFormat::*;
         match self {
             Self::Fs => &[Auto, Ext2, Ext3, Ext4, Ufs, Iso9660, Udf, Gfs, Gfs2, Vfat, HfsPlus, Xfs, Ocfs2, Vmfs],
             Self::Netfs => &[Auto, Nfs, Glusterfs, Cifs],
-            Self::Logical => &[Lvm2, Unknown],
+            Self::Logical => &[Unknown, Lvm2],
             Self::Disk => &[Unknown, Dos, Dvh, Gpt, Mac, Bsd, Pc98, Sun, Lvm2],
             _ => &[],
         }

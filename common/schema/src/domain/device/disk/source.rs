@@ -5,6 +5,7 @@ use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
 use super::DiskKind;
 use crate::domain::device::address::PciAddress;
 use crate::domain::security::SourceSecLabel;
+pub use crate::encryption::{Encryption, EncryptionFormat, EncryptionSecret};
 
 /// `<source>`. Which fields count depends on the disk's kind; the others are empty.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
@@ -299,37 +300,6 @@ pub struct Slice {
     pub offset: u64,
     #[xml(attr)]
     pub size: u64,
-}
-
-/// `<encryption format='luks'>`.
-#[derive(Debug, Clone, PartialEq, Eq, Xml)]
-pub struct Encryption {
-    #[xml(attr, fault = Unsupported)]
-    pub format: EncryptionFormat,
-    #[xml(attr)]
-    pub engine: Option<String>,
-    #[xml(children = "secret")]
-    pub secrets: Vec<EncryptionSecret>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
-pub enum EncryptionFormat {
-    Default,
-    Qcow,
-    Luks,
-    Luks2,
-    LuksAny,
-}
-
-/// `<secret type='passphrase' uuid='...'/>`.
-#[derive(Debug, Clone, PartialEq, Eq, Xml)]
-pub struct EncryptionSecret {
-    #[xml(attr = "type")]
-    pub kind: String,
-    #[xml(attr)]
-    pub uuid: Option<uuid::Uuid>,
-    #[xml(attr)]
-    pub usage: Option<String>,
 }
 
 /// `<reservations managed='yes'/>`.
