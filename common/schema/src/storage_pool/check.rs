@@ -33,6 +33,10 @@ impl StoragePool {
         if self.name.contains('/') {
             return Err(node.error(ErrorKind::BadValue, format!("name {} contains '/'", self.name)));
         }
+        if self.name.contains('\n') {
+            // Reported like malformed XML, as the reference does when it takes the definition.
+            return Err(node.error(ErrorKind::Conflict, "the name contains a line break"));
+        }
         let may_copy = matches!(self.kind, PoolKind::Dir | PoolKind::Fs);
         if self.features.is_some_and(|it| it.cow.is_some()) && !may_copy {
             let message = "copy on write is for pools of type dir and fs";
