@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod flags;
 pub mod hypervisor;
+pub mod metadata;
 pub mod neighbour;
 pub mod network;
 pub mod params;
