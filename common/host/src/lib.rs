@@ -22,3 +22,4 @@ pub mod sysfs;
 pub mod tap;
 pub mod task;
 pub mod terminal;
+pub mod traffic;
