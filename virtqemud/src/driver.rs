@@ -58,8 +58,6 @@ pub(crate) struct Shared {
     pub(crate) active: watch::Sender<usize>,
     /// Ports of displays that guests have.
     pub(crate) ports: crate::process::ports::Ports,
-    /// Who keeps secrets.
-    pub(crate) secrets: crate::process::launch::Keeper,
     /// Who has which console.
     consoles: Mutex<HashMap<PathBuf, consoles::Holder>>,
     last_id: AtomicU32,
@@ -97,18 +95,12 @@ impl Qemu {
             capabilities: Cache::new(config.layout.cache.join("capabilities"), user),
             active: watch::Sender::new(0),
             ports: crate::process::ports::Ports::new(&config.settings),
-            secrets: crate::process::launch::Keeper::default(),
             consoles: Mutex::default(),
             last_id: AtomicU32::new(0),
             neighbours,
             config,
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    /// Asks `secrets` for what guests' images are opened with; without it, guests whose images need secrets do not start.
-    pub fn ask_for_secrets(&self, secrets: Arc<dyn virtbus_api::storage::Secrets>) {
-        self.shared.secrets.ask(secrets);
     }
 
     /// How many domains are active; for the daemon's idle time-out.

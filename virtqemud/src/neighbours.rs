@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 use virtbus_api::{
-    Error, ErrorCode, Result,
+    Error, ErrorCode, Result, SecretRef,
     flags::PortCreateFlags,
     neighbour::{NetworkNeighbour, SecretName, StorageNeighbour},
     network::Lease,
@@ -65,7 +65,7 @@ impl StorageNeighbour for Absent {
         Err(Self::error(&format!("storage pool '{pool}'")))
     }
 
-    async fn secret(&self, _: &SecretName) -> Result<SecretValue> {
+    async fn secret(&self, _: &SecretName) -> Result<(SecretRef, SecretValue)> {
         Err(Self::error("secrets"))
     }
 }

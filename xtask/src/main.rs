@@ -97,10 +97,18 @@ fn act(command: Command) -> Result<()> {
     }
 }
 
+/// What a package installs, so that guests have a network to be on.
+const DEFAULT_NETWORK: &str = include_str!("../../virtnetworkd/default.xml");
+
 fn up(root: &std::path::Path, profile: Profile) -> Result<()> {
     setup::install(Need::Demo)?;
     build::daemons(profile)?;
     stack::down(root)?;
+    let networks = root.join("etc/libvirt/qemu/networks");
+    if !networks.exists() {
+        std::fs::create_dir_all(&networks)?;
+        std::fs::write(networks.join("default.xml"), DEFAULT_NETWORK)?;
+    }
     let stack = Stack::start(root, profile, Network::Host)?;
     let guest = guest::ready()?.copy_to(&stack.root().join("guest"))?;
     eprintln!("The stack is up. Use it with:  . {}/env", stack.root().display());

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     flags::{NetworkXmlFlags, PoolXmlFlags, PortCreateFlags},
     network::{Lease, NetworkDriver},
-    refs::PortRef,
+    refs::{PortRef, SecretRef},
     storage::{SecretValue, StorageDriver},
 };
 
@@ -40,8 +40,8 @@ pub trait StorageNeighbour: fmt::Debug + Send + Sync {
     /// The volume of this name in the active pool of that name, and the pool.
     async fn volume(&self, pool: &str, volume: &str) -> Result<(Arc<StoragePool>, Arc<StorageVolume>)>;
 
-    /// The value of a secret, also of a private one: it goes to QEMU and to nobody else.
-    async fn secret(&self, secret: &SecretName) -> Result<SecretValue>;
+    /// A secret and its value, also of a private one: it goes to QEMU and to nobody else.
+    async fn secret(&self, secret: &SecretName) -> Result<(SecretRef, SecretValue)>;
 }
 
 /// How a document names a secret.
@@ -95,11 +95,12 @@ impl<D: StorageDriver + fmt::Debug + ?Sized> StorageNeighbour for Local<D> {
         Ok((self.0.xml(&pool, PoolXmlFlags::empty())?, self.0.volume_xml(&volume).await?))
     }
 
-    async fn secret(&self, secret: &SecretName) -> Result<SecretValue> {
+    async fn secret(&self, secret: &SecretName) -> Result<(SecretRef, SecretValue)> {
         let found = match secret {
             SecretName::Uuid(uuid) => self.0.lookup_secret(*uuid)?,
             SecretName::Usage { usage_type, usage_id } => self.0.lookup_secret_by_usage(*usage_type, usage_id)?,
         };
-        self.0.secret_value_for_use(&found)
+        let value = self.0.secret_value_for_use(&found)?;
+        Ok((found, value))
     }
 }

@@ -12,8 +12,10 @@ mod claims;
 mod files;
 mod living;
 mod network;
+mod ports;
 mod prepare;
 mod secrets;
+mod volumes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,7 +45,6 @@ use crate::driver::Shared;
 pub(crate) use claims::Claims;
 use prepare::Prepared;
 pub(crate) use prepare::connect;
-pub(crate) use secrets::Keeper;
 
 /// How long QEMU may take from its start to the answers of its monitor. A guest with much memory to clear takes long.
 const UP: Duration = Duration::from_secs(60);

@@ -1,13 +1,13 @@
 //! The host's ends of a guest's network cards: taps, opened here and passed on.
 //!
-//! A tap lives as long as QEMU holds it; nothing is left to undo. Which bridge a *network* means is the network
-//! daemon's to say; until it can be asked, such a card is refused.
+//! A tap lives as long as QEMU holds it; nothing is left to undo. A card on a network has its plug by now
+//! ([`super::ports`]).
 
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
+use virtbus_api::{Error, Result};
 use virtbus_host::tap;
 use virtbus_schema::domain::{
     Domain,
@@ -24,9 +24,8 @@ pub(super) fn open(document: &mut Domain) -> Result<HashMap<String, Network>> {
     let mut open = HashMap::new();
     for card in &mut document.devices.interfaces {
         let bridge = match card.kind {
-            InterfaceKind::Bridge => Some(bridge(card)?),
+            InterfaceKind::Bridge | InterfaceKind::Network => Some(bridge(card)?),
             InterfaceKind::Ethernet => None,
-            InterfaceKind::Network => return Err(no_network(card)),
             _ => continue,
         };
         let alias = card.info.alias.as_ref().map(|it| it.name.clone()).unwrap_or_default();
@@ -43,11 +42,6 @@ fn bridge(card: &Interface) -> Result<String> {
         return Err(Error::system(format!("Cannot get interface MTU on '{bridge}'"), &missing));
     }
     Ok(bridge)
-}
-
-fn no_network(card: &Interface) -> Error {
-    let name = card.source.as_ref().and_then(|it| it.network.clone()).unwrap_or_default();
-    Error::new(ErrorCode::NoNetwork, format!("no network with matching name '{name}'")).in_domain(ErrorDomain::Network)
 }
 
 fn tap_for(card: &mut Interface, bridge: Option<&str>) -> Result<Network> {

@@ -8,16 +8,21 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags};
+use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags, storage::SecretValue};
 use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
 
-use super::{Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, short_name};
-use crate::device::{Network, disk, secret::Secrets};
+use super::{
+    Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, ports, secrets, short_name, volumes,
+};
+use crate::device::{
+    Network, disk,
+    secret::{Secrets, Wanted},
+};
 use crate::driver::Shared;
 use crate::machine;
 use crate::process::{
-    argv::{self, CommandLine, Monitor},
+    argv::{self, Backing, CommandLine, Monitor},
     capabilities::QemuCaps,
     log::DomainLog,
 };
@@ -40,6 +45,10 @@ pub(crate) struct Places {
     pub(crate) channels: PathBuf,
     /// The monitor's socket.
     pub(crate) monitor: PathBuf,
+    /// Files that are the guest's memory.
+    pub(crate) memory: PathBuf,
+    /// Its number and name, by which its directories are called.
+    pub(crate) short_name: String,
 }
 
 impl Places {
@@ -49,37 +58,46 @@ impl Places {
             home: layout.lib.join(format!("domain-{short_name}")),
             channels: layout.channels.join(short_name),
             monitor: monitor_path(&layout.lib, short_name),
+            memory: layout.lib.join("ram").join(short_name),
+            short_name: short_name.to_owned(),
         }
     }
 }
 
 impl Prepared {
-    pub(super) async fn new(shared: &Arc<Shared>, mut order: Order) -> Result<Self> {
+    pub(super) async fn new(shared: &Arc<Shared>, order: Order) -> Result<Self> {
         let binary = machine::emulator(&order.document, Path::exists)?;
         let caps = shared.capabilities.find(&binary).await?;
         let mut document = Domain::clone(&order.document);
         shared.documents.settle_cpu(&shared.capabilities, &mut document, &caps).await?;
-        order.document = document.into();
-        let shared = Arc::clone(shared);
+        document.id = Some(order.id);
+        let mut claims = Claims::new(Arc::clone(shared), short_name(order.id, &document.name));
+        volumes::locate(&mut document, &*shared.neighbours.storage).await?;
+        let secrets = secrets::values(&*shared.neighbours.storage, &document).await?;
+        ports::plug(&mut document, &mut claims).await?;
         // One stretch of small file operations; an image on a dead server hangs this thread and nothing else.
-        let prepared = tokio::task::spawn_blocking(move || prepare(&shared, &caps, &order)).await;
+        let flags = order.flags;
+        let prepared = tokio::task::spawn_blocking(move || prepare(claims, &caps, document, secrets, flags)).await;
         prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))?
     }
 }
 
-fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepared> {
-    let mut document = Domain::clone(&order.document);
+fn prepare(
+    mut claims: Claims,
+    caps: &QemuCaps,
+    mut document: Domain,
+    secrets: HashMap<Wanted, SecretValue>,
+    flags: StartFlags,
+) -> Result<Prepared> {
+    let shared = &Arc::clone(claims.shared());
     machine::complete(&mut document, caps, &shared.config.layout.nvram)?;
-    document.id = Some(order.id);
-    let short_name = short_name(order.id, &document.name);
-    let places = Places::new(shared, &short_name);
-    let mut claims = Claims::new(Arc::clone(shared), short_name);
+    let places = Places::new(shared, &claims.short_name);
     disk::read_chains(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
-    make_places(shared, &places, &mut claims)?;
+    make_places(shared, &document, &places, &mut claims)?;
     let key = make_key(shared, &places)?;
-    settle_saved_state(shared, &document, order.flags)?;
-    make_nvram(shared, &document, order.flags.contains(StartFlags::RESET_NVRAM))?;
+    settle_saved_state(shared, &document, flags)?;
+    make_nvram(shared, &document, flags.contains(StartFlags::RESET_NVRAM))?;
     let (monitor, socket) = listen(&places.monitor, shared)?;
     let mut log = DomainLog::open(&shared.config.layout.log, &document.name)
         .map_err(|error| Error::system("cannot open the log of the domain", &error))?;
@@ -88,7 +106,8 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
         security::give(&files::used(&document, caps), user, claims.owners_mut())?;
     }
     let networks = network::open(&mut document)?;
-    let command = command(shared, caps, &document, &places, Monitor::Fd(monitor), networks, key)?;
+    let command =
+        command(shared, caps, &document, &places, Monitor::Fd(monitor), networks, Secrets::new(key, secrets))?;
     let out = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let again = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let mut spawn = Spawn::new(&command.program).env_clear().args(&command.args).setsid().cwd("/").umask(0o002);
@@ -107,6 +126,7 @@ fn prepare(shared: &Arc<Shared>, caps: &QemuCaps, order: &Order) -> Result<Prepa
     log.begin(&versions(shared, caps), spawn.environment(), &words)
         .map_err(|error| Error::system("cannot write the log of the domain", &error))?;
     claims.set_log(log);
+    volumes::name_again(&mut document);
     Ok(Prepared { document, spawn, socket, claims })
 }
 
@@ -122,7 +142,7 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     argv::as_shown(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     let way = Monitor::Path(places.monitor.clone());
-    let command = command(shared, &caps, &document, &places, way, HashMap::new(), [0; 32])?;
+    let command = command(shared, &caps, &document, &places, way, HashMap::new(), Secrets::default())?;
     let env = command.env.iter().map(|(name, value)| format!("{name}={value}"));
     let words = std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned());
     let words: Vec<String> = env.chain(words).collect();
@@ -136,9 +156,8 @@ fn command(
     places: &Places,
     monitor: Monitor,
     networks: HashMap<String, Network>,
-    key: [u8; 32],
+    secrets: Secrets,
 ) -> Result<CommandLine> {
-    let secrets = Secrets::new(key, shared.secrets.values(document)?);
     let settings = &shared.config.settings;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     argv::build(
@@ -152,6 +171,7 @@ fn command(
             dump_guest_core: settings.dump_guest_core,
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
             secrets,
+            backing: Backing::of_host(places.memory.clone(), &places.short_name),
         },
     )
 }
@@ -190,9 +210,11 @@ fn limits(shared: &Shared) -> Vec<Rlimit> {
     limits
 }
 
-fn make_places(shared: &Shared, places: &Places, claims: &mut Claims) -> Result<()> {
+fn make_places(shared: &Shared, document: &Domain, places: &Places, claims: &mut Claims) -> Result<()> {
     let user = shared.config.settings.user.as_ref();
-    for directory in [&places.home, &places.channels] {
+    let backing = Backing::of_host(places.memory.clone(), &places.short_name);
+    let memory = argv::memory_directories(document, &backing)?;
+    for directory in [&places.home, &places.channels].into_iter().chain(&memory) {
         let cannot =
             |error: io::Error| Error::system(format!("cannot create directory '{}'", directory.display()), &error);
         if let Some(parent) = directory.parent() {
