@@ -14,6 +14,8 @@ pub const SYSTEM_ERROR: i32 = 38;
 pub const RPC: i32 = 39;
 /// `VIR_ERR_AUTH_FAILED`
 pub const AUTH_FAILED: i32 = 45;
+/// `VIR_ERR_OPERATION_TIMEOUT`
+pub const OPERATION_TIMEOUT: i32 = 68;
 /// `VIR_ERR_AUTH_UNAVAILABLE`
 pub const AUTH_UNAVAILABLE: i32 = 94;
 /// The domain `VIR_FROM_RPC`
@@ -59,6 +61,11 @@ pub fn system(what: &str, error: &std::io::Error) -> Failure {
     // std appends the number, which is in a field of its own here.
     let reason = text.strip_suffix(&format!(" (os error {number})")).unwrap_or(&text);
     Box::new(ErrorMessage { int1: number, ..*plain(SYSTEM_ERROR, format!("{what}: {reason}")) })
+}
+
+/// Somebody else did not answer in time.
+pub fn timeout(text: impl std::fmt::Display) -> Failure {
+    plain(OPERATION_TIMEOUT, format!("Timed out during operation: {text}"))
 }
 
 /// A call of a program or version that is not served here.

@@ -152,6 +152,19 @@ async fn an_absent_daemon_fails_its_own_calls_and_is_found_when_it_comes() {
     assert_eq!(seen.refusal().unwrap().message.as_deref(), Some(expected));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_says_nothing_is_named_at_a_deadline() {
+    let stage = Stage::new(Arc::new(Proxy));
+    let path = stage.directory.path().join("qemu");
+    let _silent = tokio::net::UnixListener::bind(&path).unwrap();
+    let connection = Connection::new(stage.socket()).expect("watched");
+    let seen = connection.open("qemu:///system", false).await.unwrap_err();
+    let seen = seen.refusal().unwrap();
+    assert_eq!(seen.code, 68);
+    let message = seen.message.as_deref().unwrap();
+    assert!(message.contains(&path.display().to_string()), "{message}");
+}
+
 #[tokio::test]
 async fn an_open_that_fails_can_be_tried_again() {
     let stage = Stage::new(Arc::new(Proxy));

@@ -19,14 +19,26 @@ use crate::peer::Identity;
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a daemon may take until it has opened a connection; it may have to be started first.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Connects to `socket`, opens `name` with `flags`, and says who is asking.
 pub(super) async fn dial(
     socket: PathBuf,
     name: Option<String>,
     flags: u32,
-    mut identity: Identity,
+    identity: Identity,
 ) -> Result<Link, Failure> {
-    let mut link = connect(&socket).await.map_err(|it| error::system(&cannot_connect(&socket), &it))?;
+    let late = || {
+        let (socket, patience) = (socket.display(), PATIENCE.as_secs());
+        error::timeout(format!("the daemon at '{socket}' did not open a connection within {patience} seconds"))
+    };
+    let opened = tokio::time::timeout(PATIENCE, open(&socket, name, flags, identity)).await;
+    opened.unwrap_or_else(|_| Err(late()))
+}
+
+async fn open(socket: &Path, name: Option<String>, flags: u32, mut identity: Identity) -> Result<Link, Failure> {
+    let mut link = connect(socket).await.map_err(|it| error::system(&cannot_connect(socket), &it))?;
     let types = exchange(&mut link, 0, &AuthList {}).await?;
     let types = AuthListReply::from_bytes(types.payload()).map_err(|_| error::undecodable())?.types;
     if types.iter().any(|it| *it != types::AUTH_NONE) {
