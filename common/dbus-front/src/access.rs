@@ -31,12 +31,21 @@ type Key = (String, u32);
 #[derive(Debug)]
 pub struct Access {
     own_uid: u32,
-    bus: DBusProxy<'static>,
+    bus: Vouch,
     callers: RwLock<HashMap<String, Caller>>,
     /// The latest announcement of each relay; it is about the relay's next call.
     announced: RwLock<HashMap<String, (u32, Caller)>>,
     /// Relayed calls under way.
     relayed: Arc<RwLock<HashMap<Key, Caller>>>,
+}
+
+/// Who vouches for senders.
+#[derive(Debug)]
+enum Vouch {
+    /// The bus.
+    Bus(DBusProxy<'static>),
+    /// The kernel, which named the peer of a connection without a bus.
+    Peer(Caller),
 }
 
 /// A call under way; what was announced for it is forgotten with it.
@@ -57,8 +66,24 @@ impl Drop for UnderWay {
 impl Access {
     /// For a daemon that runs as this user; `asking` is a bus connection that serves nothing.
     pub async fn new(own_uid: u32, asking: &Connection) -> zbus::Result<Self> {
-        let bus = DBusProxy::new(asking).await?;
-        Ok(Self { own_uid, bus, callers: RwLock::default(), announced: RwLock::default(), relayed: Arc::default() })
+        Ok(Self::vouched(own_uid, Vouch::Bus(DBusProxy::new(asking).await?)))
+    }
+
+    /// For a connection without a bus, whose peer is this one.
+    pub fn of_peer(own_uid: u32, peer: Caller) -> Self {
+        Self::vouched(own_uid, Vouch::Peer(peer))
+    }
+
+    fn vouched(own_uid: u32, bus: Vouch) -> Self {
+        Self { own_uid, bus, callers: RwLock::default(), announced: RwLock::default(), relayed: Arc::default() }
+    }
+
+    /// Refuses with `ACCESS_DENIED` unless the caller has all these rights.
+    pub async fn check_all(&self, header: &Header<'_>, rights: &[&str]) -> Result<()> {
+        for right in rights {
+            self.check(header, right).await?;
+        }
+        Ok(())
     }
 
     /// Refuses with `ACCESS_DENIED` unless the caller has the right.
@@ -72,18 +97,19 @@ impl Access {
 
     /// Refuses with `ACCESS_DENIED` unless the sender may speak for others.
     pub async fn check_relay(&self, header: &Header<'_>) -> Result<()> {
-        let peer = self.peer(sender_of(header)?).await?;
+        let peer = self.peer(header).await?;
         Ok(access::check(&peer, self.own_uid, SPEAK_FOR_OTHERS)?)
     }
 
     /// Who makes this call.
     pub async fn caller(&self, header: &Header<'_>) -> Result<Caller> {
-        let sender = sender_of(header)?;
-        let key = (sender.as_str().to_owned(), header.primary().serial_num().get());
-        if let Some(caller) = self.relayed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(*caller);
+        if let Some(sender) = header.sender() {
+            let key = (sender.as_str().to_owned(), header.primary().serial_num().get());
+            if let Some(caller) = self.relayed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+                return Ok(*caller);
+            }
         }
-        self.peer(sender).await
+        self.peer(header).await
     }
 
     /// The sender says for whom its next message, with this serial number, is.
@@ -107,12 +133,16 @@ impl Access {
         UnderWay { key, relayed: self.relayed.clone() }
     }
 
-    async fn peer(&self, sender: &UniqueName<'_>) -> Result<Caller> {
+    async fn peer(&self, header: &Header<'_>) -> Result<Caller> {
+        let bus = match &self.bus {
+            Vouch::Bus(bus) => bus,
+            Vouch::Peer(caller) => return Ok(*caller),
+        };
+        let sender = sender_of(header)?;
         if let Some(caller) = self.callers.read().unwrap_or_else(PoisonError::into_inner).get(sender.as_str()) {
             return Ok(*caller);
         }
-        let credentials = self
-            .bus
+        let credentials = bus
             .get_connection_credentials(sender.clone().into())
             .await
             .map_err(|it| unknown(&format!("sender {sender}: {it}")))?;

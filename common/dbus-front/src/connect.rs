@@ -1,9 +1,12 @@
-//! `org.libvirt.Connect`: the hypervisor and the host it runs on.
+//! `org.libvirt.Connect`: the hypervisor and the host it runs on. Each other engine's part of the interface is a child.
+
+pub mod network;
+pub mod storage;
 
 use std::{collections::HashMap, sync::Arc};
 
 use virtbus_api::{
-    DomainRef, Error as ApiError, document,
+    DomainRef, Error as ApiError, HypervisorDriver, document,
     flags::{DefineFlags, ListFilter, StartFlags},
 };
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
@@ -11,6 +14,7 @@ use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_se
 use crate::{
     error::Result,
     front::Cx,
+    objects::Served,
     params::{self, optional, word},
     paths,
 };
@@ -18,7 +22,12 @@ use crate::{
 /// The object at the root.
 #[derive(Debug)]
 pub struct Connect {
-    pub(crate) cx: Arc<Cx>,
+    cx: Arc<Cx<dyn HypervisorDriver>>,
+}
+
+/// The interface of the root.
+pub(crate) fn served(cx: &Arc<Cx<dyn HypervisorDriver>>) -> Served {
+    Served::of(Connect { cx: cx.clone() })
 }
 
 /// The path of a domain that was found.
@@ -110,9 +119,7 @@ impl Connect {
 
     #[zbus(name = "DomainLookupByUUID", out_args("domain"))]
     async fn domain_lookup_by_uuid(&self, uuid: &str) -> Result<OwnedObjectPath> {
-        let uuid = uuid::Uuid::try_parse(uuid)
-            .map_err(|_| ApiError::invalid_arg(format!("uuidstr '{uuid}' must be a valid UUID")))?;
-        found(self.cx.driver.lookup_by_uuid(uuid))
+        found(self.cx.driver.lookup_by_uuid(params::uuid(uuid)?))
     }
 
     #[zbus(out_args("domains"))]

@@ -1,45 +1,34 @@
-//! Which object a message is for: objects are computed from the engine's list, never registered.
+//! Answers method calls: finds the object that a message is for, and calls its interface.
 //!
-//! A domain's object is its UUID and nothing else, so 5,000 definitions cost neither memory nor start-up time here, and
-//! there is no registry to fall behind the engine. Introspection of a branch names its children only. The standard
-//! interfaces are answered here ([`crate::standard`]); everything else by the `zbus::interface` types.
+//! Introspection of a branch names its children only. The standard interfaces are answered here ([`crate::standard`]);
+//! everything else by the `zbus::interface` types of [`crate::objects`].
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::{sync::watch, task::JoinSet};
-use uuid::Uuid;
-use virtbus_api::flags::ListFilter;
 use zbus::{
-    BoxDBusError, Connection, DBusError, Message, ObjectServer, OwnedVariant, Variant, fdo,
+    BoxDBusError, Connection, DBusError, Message, OwnedVariant, Variant, fdo,
     message::{Flags, Header},
-    object_server::{DispatchResult, Interface, SignalEmitter},
+    object_server::{DispatchResult, SignalEmitter},
 };
 
-use crate::{connect::Connect, domain::Domain, error::Error, front::Cx, paths, relay::Relay, standard};
+use crate::{
+    access::Access,
+    objects::{Object, Objects, Served},
+    relay::Relay,
+    standard,
+};
 
 /// Calls that run at the same time; more wait on the bus.
 const MAX_CALLS: usize = 1024;
-
-/// What a path names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Object {
-    /// Above the root: only children.
-    Branch(&'static str),
-    /// The hypervisor.
-    Root,
-    /// The domains' parent.
-    Domains,
-    /// A domain that the engine knows.
-    Domain(Uuid),
-}
 
 /// Answers the method calls of one connection.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     connection: Connection,
-    cx: Arc<Cx>,
-    /// The interface trait asks for an object server; ours serves nothing and is on no bus.
-    server: Arc<Connection>,
+    access: Arc<Access>,
+    objects: Arc<Objects>,
+    server: Server,
     calls: JoinSet<()>,
     under_way: watch::Sender<usize>,
 }
@@ -63,11 +52,22 @@ impl Drop for Counted {
 impl Dispatch {
     pub(crate) async fn new(
         connection: Connection,
-        cx: Arc<Cx>,
+        access: Arc<Access>,
+        objects: Arc<Objects>,
         under_way: watch::Sender<usize>,
     ) -> zbus::Result<Self> {
-        let server = Arc::new(unreachable_server().await?);
-        Ok(Self { connection, cx, server, calls: JoinSet::new(), under_way })
+        let server = Server(Arc::new(unreachable_server().await?));
+        Ok(Self { connection, access, objects, server, calls: JoinSet::new(), under_way })
+    }
+
+    /// What reads properties for signals.
+    pub(crate) fn server(&self) -> Server {
+        self.server.clone()
+    }
+
+    /// Waits for the calls under way. It may be dropped while it waits.
+    pub(crate) async fn finish(&mut self) {
+        while self.calls.join_next().await.is_some() {}
     }
 
     /// Starts the call; with very many under way it waits for one of them to end.
@@ -77,11 +77,11 @@ impl Dispatch {
             self.calls.join_next().await;
         }
         // An announcement counts for the message behind it, so it is noted before that one is looked at.
-        Relay::note(&self.cx, &message).await;
-        let under_way = (self.cx.access.begin(&message.header()), Counted::new(&self.under_way));
+        Relay::note(&self.access, &message).await;
+        let under_way = (self.access.begin(&message.header()), Counted::new(&self.under_way));
         let call = Call {
             connection: self.connection.clone(),
-            cx: self.cx.clone(),
+            objects: self.objects.clone(),
             server: self.server.clone(),
             message: message.clone(),
         };
@@ -99,6 +99,22 @@ impl Dispatch {
     }
 }
 
+/// The interface trait asks for an object server; this one serves nothing and is on no bus.
+#[derive(Debug, Clone)]
+pub(crate) struct Server(Arc<Connection>);
+
+impl Server {
+    /// All properties of an interface.
+    pub(crate) async fn properties(
+        &self,
+        it: &Served,
+        emitter: &SignalEmitter<'_>,
+    ) -> zbus::Result<HashMap<String, OwnedVariant>> {
+        let read = it.interface.get_all(self.0.object_server(), &self.0, None, emitter).await;
+        read.map_err(|it| zbus::Error::Failure(it.description().unwrap_or("properties cannot be read").to_owned()))
+    }
+}
+
 /// The object server of a connection between ourselves.
 async fn unreachable_server() -> zbus::Result<Connection> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
@@ -112,8 +128,8 @@ async fn unreachable_server() -> zbus::Result<Connection> {
 /// One method call.
 struct Call {
     connection: Connection,
-    cx: Arc<Cx>,
-    server: Arc<Connection>,
+    objects: Arc<Objects>,
+    server: Server,
     message: Message,
 }
 
@@ -128,15 +144,15 @@ impl Call {
         let object = self.object(path)?;
         match (interface, member) {
             (Some(standard::INTROSPECTABLE), "Introspect") => {
-                Ok(self.connection.reply(header, &self.introspection(object)).await?)
+                Ok(self.connection.reply(header, &self.introspection(&object)).await?)
             }
-            (Some(standard::PROPERTIES), _) => self.properties(header, object, member).await,
-            (Some(standard::OBJECT_MANAGER), "GetManagedObjects") if object == Object::Root => {
+            (Some(standard::PROPERTIES), _) => self.properties(header, &object, member).await,
+            (Some(standard::OBJECT_MANAGER), "GetManagedObjects") if matches!(object, Object::Root) => {
                 Ok(self.connection.reply(header, &self.managed().await?).await?)
             }
             (interface, _) => {
-                for it in self.interfaces(object) {
-                    if interface.is_none_or(|wanted| wanted == it.name) && it.invoke(self, header).await? {
+                for it in self.interfaces(&object) {
+                    if interface.is_none_or(|wanted| it.name == wanted) && self.invoke(it, header).await? {
                         return Ok(());
                     }
                 }
@@ -146,31 +162,26 @@ impl Call {
         }
     }
 
-    /// What the path names. A domain's path without that domain gets libvirt's error, as clients of libvirt-dbus expect.
-    fn object(&self, path: &str) -> Result<Object, BoxDBusError> {
-        match path {
-            "/" => Ok(Object::Branch("org")),
-            "/org" => Ok(Object::Branch("libvirt")),
-            "/org/libvirt" => Ok(Object::Branch("QEMU")),
-            paths::ROOT => Ok(Object::Root),
-            paths::DOMAINS => Ok(Object::Domains),
-            _ => {
-                let uuid = paths::domain_uuid(path)
-                    .ok_or_else(|| fdo::Error::UnknownObject(format!("there is no object {path}")))?;
-                let known = self.cx.driver.lookup_by_uuid(uuid);
-                known.map_err(|it| Box::new(Error::from(it)) as BoxDBusError)?;
-                Ok(Object::Domain(uuid))
-            }
+    fn object(&self, path: &str) -> Result<Object<'_>, BoxDBusError> {
+        let found = self.objects.at(path);
+        let found = found.ok_or_else(|| fdo::Error::UnknownObject(format!("there is no object {path}")))?;
+        found.map_err(|it| Box::new(it) as BoxDBusError)
+    }
+
+    fn interfaces<'c>(&'c self, object: &'c Object<'_>) -> &'c [Served] {
+        match object {
+            Object::Branch(_) | Object::Folder(_) => &[],
+            Object::Root => &self.objects.root,
+            Object::One(it) => std::slice::from_ref(it),
         }
     }
 
-    fn interfaces(&self, object: Object) -> Vec<Served> {
-        match object {
-            Object::Branch(_) | Object::Domains => Vec::new(),
-            Object::Root => {
-                vec![Served::of(Connect { cx: self.cx.clone() }), Served::of(Relay { cx: self.cx.clone() })]
-            }
-            Object::Domain(uuid) => vec![Served::of(Domain { cx: self.cx.clone(), uuid })],
+    /// Whether the interface has the method; it has been answered then.
+    async fn invoke(&self, it: &Served, header: &Header<'_>) -> Result<bool, BoxDBusError> {
+        let Some(member) = header.member() else { return Ok(false) };
+        match it.interface.call(self.server.0.object_server(), &self.connection, &self.message, member.as_ref()) {
+            DispatchResult::Async(done) => done.await.map(|()| true),
+            DispatchResult::NotFound | DispatchResult::RequiresMut => Ok(false),
         }
     }
 
@@ -187,29 +198,26 @@ impl Call {
         }
     }
 
-    fn introspection(&self, object: Object) -> String {
-        let mut xml = standard::introspection_head(object == Object::Root);
+    fn introspection(&self, object: &Object<'_>) -> String {
+        let mut xml = standard::introspection_head(matches!(object, Object::Root));
         for it in self.interfaces(object) {
             it.interface.introspect_to_writer(&mut xml, 2);
         }
         let children = match object {
-            Object::Branch(child) => vec![child.to_owned()],
-            Object::Root => vec!["domain".to_owned()],
-            Object::Domains => {
-                let list = self.cx.driver.list(ListFilter::empty());
-                list.iter().map(|it| paths::domain_name(it.uuid)).collect()
-            }
-            Object::Domain(_) => Vec::new(),
+            Object::Branch(child) => vec![(*child).to_owned()],
+            Object::Root => self.objects.kinds.iter().map(|it| it.folder().to_owned()).collect(),
+            Object::Folder(kind) => kind.names(),
+            Object::One(_) => Vec::new(),
         };
         standard::finish_introspection(xml, &children)
     }
 
-    async fn properties(&self, header: &Header<'_>, object: Object, member: &str) -> Result<(), BoxDBusError> {
+    async fn properties(&self, header: &Header<'_>, object: &Object<'_>, member: &str) -> Result<(), BoxDBusError> {
         let body = self.message.body();
         let wrong = |it: zbus::Error| BoxDBusError::from(fdo::Error::InvalidArgs(it.to_string()));
         let path = header.path().ok_or_else(|| invalid("a call without a path"))?;
         let emitter = SignalEmitter::new(&self.connection, path)?;
-        let server = self.server.object_server();
+        let server = self.server.0.object_server();
         match member {
             "Get" => {
                 let (interface, name): (&str, &str) = body.deserialize().map_err(wrong)?;
@@ -240,69 +248,19 @@ impl Call {
         }
     }
 
-    fn interface(&self, object: Object, name: &str) -> Result<Served, BoxDBusError> {
-        let found = self.interfaces(object).into_iter().find(|it| it.name == name);
+    fn interface<'c>(&'c self, object: &'c Object<'_>, name: &str) -> Result<&'c Served, BoxDBusError> {
+        let found = self.interfaces(object).iter().find(|it| it.name == name);
         found.ok_or_else(|| fdo::Error::UnknownInterface(format!("the object has no interface {name}")).into())
     }
 
     async fn managed(&self) -> Result<standard::Managed, BoxDBusError> {
         let mut objects = HashMap::new();
-        for domain in self.cx.driver.list(ListFilter::empty()) {
-            let path = paths::domain(domain.uuid);
-            let it = Domain { cx: self.cx.clone(), uuid: domain.uuid };
-            let properties = properties_of(&it, &self.connection, self.server.object_server(), &path).await?;
-            let interfaces = HashMap::from([("org.libvirt.Domain".to_owned(), properties)]);
-            objects.insert(path, interfaces);
+        for (path, it) in self.objects.all() {
+            let emitter = SignalEmitter::new(&self.connection, &path)?;
+            let properties = self.server.properties(&it, &emitter).await?;
+            objects.insert(path, HashMap::from([(it.name.to_string(), properties)]));
         }
         Ok(objects)
-    }
-}
-
-/// All properties of a domain's object.
-async fn properties_of(
-    domain: &Domain,
-    connection: &Connection,
-    server: &ObjectServer,
-    path: &zbus::OwnedObjectPath,
-) -> Result<HashMap<String, OwnedVariant>, BoxDBusError> {
-    let emitter = SignalEmitter::new(connection, path)?;
-    Ok(domain.get_all(server, connection, None, &emitter).await?)
-}
-
-impl Dispatch {
-    /// All properties of a domain's object, for the signal that announces it.
-    pub(crate) async fn properties(&self, uuid: Uuid) -> zbus::Result<HashMap<String, OwnedVariant>> {
-        let domain = Domain { cx: self.cx.clone(), uuid };
-        properties_of(&domain, &self.connection, self.server.object_server(), &paths::domain(uuid))
-            .await
-            .map_err(|it| zbus::Error::Failure(it.description().unwrap_or("properties cannot be read").to_owned()))
-    }
-}
-
-/// An interface of an object.
-struct Served {
-    name: &'static str,
-    interface: Box<dyn Interface>,
-}
-
-impl Served {
-    fn of<I: Interface>(interface: I) -> Self {
-        // Interface names are literals in the attribute of each type.
-        let name = match I::name().as_str() {
-            "org.libvirt.Connect" => "org.libvirt.Connect",
-            "org.libvirt.Domain" => "org.libvirt.Domain",
-            _ => "org.libvirt.virtbus.Relay",
-        };
-        Self { name, interface: Box::new(interface) }
-    }
-
-    /// Whether the interface has the method; it has been answered then.
-    async fn invoke(&self, call: &Call, header: &Header<'_>) -> Result<bool, BoxDBusError> {
-        let Some(member) = header.member() else { return Ok(false) };
-        match self.interface.call(call.server.object_server(), &call.connection, &call.message, member.as_ref()) {
-            DispatchResult::Async(done) => done.await.map(|()| true),
-            DispatchResult::NotFound | DispatchResult::RequiresMut => Ok(false),
-        }
     }
 }
 

@@ -7,26 +7,52 @@ use std::{collections::HashMap, sync::Arc};
 
 use uuid::Uuid;
 use virtbus_api::{
-    DomainRef, Error as ApiError, ErrorCode, document,
+    DomainRef, Error as ApiError, ErrorCode, HypervisorDriver, document,
     flags::{
-        ChannelFlags, ConsoleFlags, DestroyFlags, Impact, RebootFlags, ShutdownFlags, StartFlags, UndefineFlags,
-        VcpuFlags, XmlFlags,
+        ChannelFlags, ConsoleFlags, DestroyFlags, Impact, ListFilter, RebootFlags, ShutdownFlags, StartFlags,
+        UndefineFlags, VcpuFlags, XmlFlags,
     },
-    hypervisor::{AddressSource, KeyCodeSet, MetadataKind},
+    hypervisor::{AddressSource, KeyCodeSet},
 };
 use zbus::{OwnedFd, OwnedVariant, message::Header, object_server::SignalEmitter};
 
 use crate::{
     error::Result,
     front::Cx,
-    params::{self, no_flags, optional, word},
+    objects::{Kind, Served},
+    params::{self, metadata_kind, no_flags, optional, word},
+    paths,
 };
 
 /// The object of one domain; it holds no state but the UUID.
 #[derive(Debug)]
 pub struct Domain {
-    pub(crate) cx: Arc<Cx>,
-    pub(crate) uuid: Uuid,
+    cx: Arc<Cx<dyn HypervisorDriver>>,
+    uuid: Uuid,
+}
+
+/// All domains.
+struct Domains(Arc<Cx<dyn HypervisorDriver>>);
+
+/// All domains.
+pub(crate) fn kind(cx: &Arc<Cx<dyn HypervisorDriver>>) -> Box<dyn Kind> {
+    Box::new(Domains(cx.clone()))
+}
+
+impl Kind for Domains {
+    fn folder(&self) -> &'static str {
+        paths::DOMAINS
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.driver.list(ListFilter::empty()).iter().map(|it| paths::uuid_name(it.uuid)).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<Result<Served>> {
+        let uuid = paths::uuid_of(name)?;
+        let known = self.0.driver.lookup_by_uuid(uuid).map_err(Into::into);
+        Some(known.map(|_| Served::of(Domain { cx: self.0.clone(), uuid })))
+    }
 }
 
 impl Domain {
@@ -462,17 +488,4 @@ impl Domain {
 
     #[zbus(signal)]
     pub(crate) async fn watchdog(emitter: &SignalEmitter<'_>, action: i32) -> zbus::Result<()>;
-}
-
-fn metadata_kind(kind: i32, uri: &str) -> Result<MetadataKind> {
-    match kind {
-        0 => Ok(MetadataKind::Description),
-        1 => Ok(MetadataKind::Title),
-        2 if !uri.is_empty() => Ok(MetadataKind::Element { uri: uri.to_owned() }),
-        2 => Err(ApiError::invalid_arg("uri must not be empty for metadata of type 2 (element)").into()),
-        _ => Err(ApiError::invalid_arg(format!(
-            "metadata type {kind} is none of 0 (description), 1 (title), 2 (element)"
-        ))
-        .into()),
-    }
 }

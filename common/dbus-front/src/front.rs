@@ -3,18 +3,21 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use futures_util::StreamExt as _;
-use tokio::sync::{broadcast::error::RecvError, watch};
-use virtbus_api::{HypervisorDriver, refs::LeaseGuard};
+use tokio::sync::watch;
+use virtbus_api::{HypervisorDriver, NetworkDriver, StorageDriver, refs::LeaseGuard};
 use zbus::{
     Connection, MessageStream,
     fdo::{DBusProxy, RequestNameFlags, RequestNameReply},
     message::Type,
 };
 
-use crate::{access::Access, dispatch::Dispatch, signals::Signals, stream::Streams};
+use crate::{
+    access::Access, connect, dispatch::Dispatch, domain, network, objects::Objects, port, relay::Relay, secret,
+    signals::Signals, signals::Source, storage_pool, storage_vol, stream::Streams,
+};
 
 /// Messages that wait for us before the bus has to hold them.
-const MAX_QUEUED: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
+pub(crate) const MAX_QUEUED: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 
 /// Which bus the daemon is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +30,90 @@ pub enum Bus {
     Address(String),
 }
 
-/// What all objects share.
-pub struct Cx {
-    pub(crate) driver: Arc<dyn HypervisorDriver>,
-    pub(crate) access: Access,
+/// The engine behind a front.
+#[derive(Clone)]
+pub enum Engine {
+    /// Guests and the host they run on.
+    Hypervisor(Arc<dyn HypervisorDriver>),
+    /// Networks and their ports.
+    Network(Arc<dyn NetworkDriver>),
+    /// Pools, volumes and secrets.
+    Storage(Arc<dyn StorageDriver>),
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Hypervisor(_) => "Hypervisor",
+            Self::Network(_) => "Network",
+            Self::Storage(_) => "Storage",
+        })
+    }
+}
+
+impl From<Arc<dyn HypervisorDriver>> for Engine {
+    fn from(driver: Arc<dyn HypervisorDriver>) -> Self {
+        Self::Hypervisor(driver)
+    }
+}
+
+impl From<Arc<dyn NetworkDriver>> for Engine {
+    fn from(driver: Arc<dyn NetworkDriver>) -> Self {
+        Self::Network(driver)
+    }
+}
+
+impl From<Arc<dyn StorageDriver>> for Engine {
+    fn from(driver: Arc<dyn StorageDriver>) -> Self {
+        Self::Storage(driver)
+    }
+}
+
+/// What all objects of one engine share.
+pub struct Cx<D: ?Sized> {
+    pub(crate) driver: Arc<D>,
+    pub(crate) access: Arc<Access>,
     pub(crate) streams: Streams,
     /// D-Bus callers have no connection of their own to us; their domains live as long as the front does.
     pub(crate) lease: LeaseGuard,
 }
 
-impl std::fmt::Debug for Cx {
+impl<D: ?Sized> Cx<D> {
+    fn new(driver: Arc<D>, access: Arc<Access>) -> Arc<Self> {
+        Arc::new(Self { driver, access, streams: Streams::default(), lease: LeaseGuard::new(u64::MAX) })
+    }
+}
+
+impl<D: ?Sized> std::fmt::Debug for Cx<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cx").field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// The engine's objects, and where its events come from.
+    fn face(self, access: &Arc<Access>) -> (Objects, Source) {
+        let relay = Relay::served(access);
+        match self {
+            Self::Hypervisor(driver) => {
+                let cx = Cx::new(driver, access.clone());
+                let root = vec![connect::served(&cx), relay];
+                let kinds = vec![domain::kind(&cx)];
+                (Objects { root, kinds }, Source::hypervisor(cx))
+            }
+            Self::Network(driver) => {
+                let cx = Cx::new(driver, access.clone());
+                let root = vec![connect::network::served(&cx), relay];
+                let kinds = vec![network::kind(&cx), port::kind(&cx)];
+                (Objects { root, kinds }, Source::network(cx))
+            }
+            Self::Storage(driver) => {
+                let cx = Cx::new(driver, access.clone());
+                let root = vec![connect::storage::served(&cx), relay];
+                let kinds = vec![secret::kind(&cx), storage_pool::kind(&cx), storage_vol::kind(&cx)];
+                (Objects { root, kinds }, Source::storage(cx))
+            }
+        }
     }
 }
 
@@ -46,24 +121,22 @@ impl std::fmt::Debug for Cx {
 #[derive(Debug)]
 pub struct Front {
     connection: Connection,
+    name: String,
     calls: MessageStream,
-    cx: Arc<Cx>,
+    access: Arc<Access>,
+    engine: Engine,
     under_way: watch::Sender<usize>,
 }
 
 impl Front {
     /// Connects to the bus and takes the name; calls wait until [`Front::run`].
-    pub async fn connect(bus: Bus, name: &str, own_uid: u32, driver: Arc<dyn HypervisorDriver>) -> zbus::Result<Front> {
+    pub async fn connect(bus: Bus, name: &str, own_uid: u32, engine: impl Into<Engine>) -> zbus::Result<Front> {
         let (connection, asking) = (bus.connect().await?, bus.connect().await?);
-        let cx = Arc::new(Cx {
-            driver,
-            access: Access::new(own_uid, &asking).await?,
-            streams: Streams::default(),
-            lease: LeaseGuard::new(u64::MAX),
-        });
+        let access = Arc::new(Access::new(own_uid, &asking).await?);
         let calls = MessageStream::from(&connection);
         take(&connection, name).await?;
-        Ok(Front { connection, calls, cx, under_way: watch::Sender::new(0) })
+        let name = name.to_owned();
+        Ok(Front { connection, name, calls, access, engine: engine.into(), under_way: watch::Sender::new(0) })
     }
 
     /// Counts the calls under way in `count`: a daemon does not leave while there are any.
@@ -75,36 +148,49 @@ impl Front {
     /// Answers calls and turns the engine's events into signals, until the bus is gone, the engine ends or the front
     /// lags behind.
     pub async fn run(self) -> zbus::Result<()> {
-        let Front { connection, mut calls, cx, under_way } = self;
-        let mut events = cx.driver.events();
-        let mut monitor = cx.driver.monitor_events();
-        let mut dispatch = Dispatch::new(connection.clone(), cx.clone(), under_way).await?;
-        let mut signals = Signals::new(connection, cx);
+        self.run_until(std::future::pending()).await
+    }
+
+    /// As [`Front::run`], and until `stop`: then no call is taken any more, and those under way are finished.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> zbus::Result<()> {
+        let Front { connection, name, mut calls, access, engine, under_way } = self;
+        let (objects, mut source) = engine.face(&access);
+        let objects = Arc::new(objects);
+        let mut dispatch = Dispatch::new(connection.clone(), access, objects.clone(), under_way).await?;
+        let mut signals = Signals::new(connection.clone(), objects, dispatch.server());
+        // The name goes first: then the bus holds no call for us that we have not got.
+        let mut leaving = std::pin::pin!(async {
+            stop.await;
+            release(&connection, &name).await
+        });
+        let mut is_leaving = false;
         loop {
             tokio::select! {
+                biased;
                 call = calls.next() => match call {
                     Some(Ok(message)) if message.message_type() == Type::MethodCall => dispatch.call(message).await,
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Err(error),
                     None => return Ok(()),
                 },
-                event = events.recv() => match event {
-                    Ok(event) => signals.domain(&dispatch, &event).await?,
-                    Err(RecvError::Lagged(missed)) => {
-                        tracing::error!(missed, "the D-Bus front lags behind the engine's events and disconnects");
-                        return Err(zbus::Error::Failure(format!("{missed} events were missed")));
-                    }
-                    Err(RecvError::Closed) => return Ok(()),
+                event = source.next() => match event? {
+                    Some(event) => signals.send(&source, event).await?,
+                    None => return Ok(()),
                 },
-                event = monitor.recv() => match event {
-                    Ok(event) => signals.monitor(&event).await?,
-                    // Monitor events are for debugging; a gap in them is said and survived.
-                    Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "monitor events were missed"),
-                    Err(RecvError::Closed) => return Ok(()),
-                },
+                released = &mut leaving, if !is_leaving => {
+                    released?;
+                    is_leaving = true;
+                }
+                () = dispatch.finish(), if is_leaving => return Ok(()),
             }
         }
     }
+}
+
+/// Gives the name back.
+async fn release(connection: &Connection, name: &str) -> zbus::Result<()> {
+    DBusProxy::new(connection).await?.release_name(name.try_into()?).await?;
+    Ok(())
 }
 
 /// Takes the name, which nobody may take away; one that another process has is an error. It does not go through the

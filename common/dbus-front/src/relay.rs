@@ -8,17 +8,21 @@ use std::sync::Arc;
 use virtbus_api::access::Caller;
 use zbus::{Message, message::Header};
 
-use crate::{error::Result, front::Cx};
+use crate::{access::Access, error::Result, objects::Served};
 
 /// `org.libvirt.virtbus.Relay`.
 #[derive(Debug)]
 pub struct Relay {
-    pub(crate) cx: Arc<Cx>,
+    access: Arc<Access>,
 }
 
 impl Relay {
+    pub(crate) fn served(access: &Arc<Access>) -> Served {
+        Served::of(Self { access: access.clone() })
+    }
+
     /// Notes the announcement, if this is one.
-    pub(crate) async fn note(cx: &Cx, message: &Message) {
+    pub(crate) async fn note(access: &Access, message: &Message) {
         let header = message.header();
         let is_announcement = header.member().is_some_and(|it| it == "Announce")
             && header.interface().is_some_and(|it| it == "org.libvirt.virtbus.Relay");
@@ -27,7 +31,7 @@ impl Relay {
         }
         let Ok((serial, uid, pid)) = message.body().deserialize::<(u32, u32, u32)>() else { return };
         let caller = Caller { uid, pid: (pid != 0).then_some(pid) };
-        if let Err(error) = cx.access.announce(&header, serial, caller).await {
+        if let Err(error) = access.announce(&header, serial, caller).await {
             tracing::warn!(%error, "an announcement does not count");
         }
     }
@@ -39,6 +43,6 @@ impl Relay {
     /// daemon's own user are believed.
     #[expect(unused_variables, reason = "noted when the message came in; the answer says whether it counts")]
     async fn announce(&self, serial: u32, uid: u32, pid: u32, #[zbus(header)] header: Header<'_>) -> Result<()> {
-        self.cx.access.check_relay(&header).await
+        self.access.check_relay(&header).await
     }
 }

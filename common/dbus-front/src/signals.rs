@@ -1,135 +1,191 @@
-//! The engine's events as D-Bus signals, and the properties that change with them.
+//! The engine's events as D-Bus signals, and the objects and properties that come, change and go with them.
+//!
+//! What an event means is said beside the other things of its kind: [`domain`], [`network`], [`storage`].
+
+mod domain;
+mod network;
+mod storage;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use uuid::Uuid;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use virtbus_api::{
-    DomainEvent, DomainEventKind, MonitorEvent,
-    event::{Graphics, Lifecycle},
-    flags::ListFilter,
+    DomainEvent, HypervisorDriver, MonitorEvent, NetworkDriver, NetworkEvent, PoolEvent, SecretEvent, StorageDriver,
 };
-use zbus::{Connection, object_server::SignalEmitter};
+use zbus::{Connection, OwnedObjectPath, Variant, names::InterfaceName, object_server::SignalEmitter};
 
-use crate::{connect::Connect, dispatch::Dispatch, domain::Domain, front::Cx, params, paths, standard};
+use crate::{dispatch::Server, front::Cx, objects::Objects, paths, standard};
+
+/// Where events come from.
+pub(crate) enum Source {
+    Hypervisor {
+        cx: Arc<Cx<dyn HypervisorDriver>>,
+        events: Receiver<Arc<DomainEvent>>,
+        monitor: Receiver<Arc<MonitorEvent>>,
+    },
+    Network {
+        cx: Arc<Cx<dyn NetworkDriver>>,
+        events: Receiver<NetworkEvent>,
+    },
+    Storage {
+        cx: Arc<Cx<dyn StorageDriver>>,
+        pools: Receiver<PoolEvent>,
+        secrets: Receiver<SecretEvent>,
+    },
+}
+
+/// Something happened.
+pub(crate) enum Event {
+    Domain(Arc<DomainEvent>),
+    Monitor(Arc<MonitorEvent>),
+    Network(NetworkEvent),
+    Pool(PoolEvent),
+    Secret(SecretEvent),
+}
+
+impl Source {
+    pub(crate) fn hypervisor(cx: Arc<Cx<dyn HypervisorDriver>>) -> Self {
+        let (events, monitor) = (cx.driver.events(), cx.driver.monitor_events());
+        Self::Hypervisor { cx, events, monitor }
+    }
+
+    pub(crate) fn network(cx: Arc<Cx<dyn NetworkDriver>>) -> Self {
+        let events = cx.driver.events();
+        Self::Network { cx, events }
+    }
+
+    pub(crate) fn storage(cx: Arc<Cx<dyn StorageDriver>>) -> Self {
+        let (pools, secrets) = (cx.driver.pool_events(), cx.driver.secret_events());
+        Self::Storage { cx, pools, secrets }
+    }
+
+    /// The next event; `None` when the engine ends, an error when events were missed. It may be dropped while it waits.
+    pub(crate) async fn next(&mut self) -> zbus::Result<Option<Event>> {
+        loop {
+            let event = match self {
+                Self::Hypervisor { events, monitor, .. } => tokio::select! {
+                    event = events.recv() => event.map(Event::Domain),
+                    event = monitor.recv() => match event {
+                        // Monitor events are for debugging; a gap in them is said and survived.
+                        Err(RecvError::Lagged(missed)) => {
+                            tracing::warn!(missed, "monitor events were missed");
+                            continue;
+                        }
+                        event => event.map(Event::Monitor),
+                    },
+                },
+                Self::Network { events, .. } => events.recv().await.map(Event::Network),
+                Self::Storage { pools, secrets, .. } => tokio::select! {
+                    event = pools.recv() => event.map(Event::Pool),
+                    event = secrets.recv() => event.map(Event::Secret),
+                },
+            };
+            return match event {
+                Ok(event) => Ok(Some(event)),
+                Err(RecvError::Closed) => Ok(None),
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::error!(missed, "the D-Bus front lags behind the engine's events and disconnects");
+                    Err(zbus::Error::Failure(format!("{missed} events were missed")))
+                }
+            };
+        }
+    }
+}
 
 /// Sends signals, and knows which objects have been announced.
 #[derive(Debug)]
 pub(crate) struct Signals {
     connection: Connection,
-    cx: Arc<Cx>,
-    announced: HashSet<Uuid>,
+    objects: Arc<Objects>,
+    server: Server,
+    /// With the interface that was announced.
+    announced: HashMap<OwnedObjectPath, InterfaceName<'static>>,
 }
 
 impl Signals {
-    pub(crate) fn new(connection: Connection, cx: Arc<Cx>) -> Self {
-        let announced = cx.driver.list(ListFilter::empty()).iter().map(|it| it.uuid).collect();
-        Self { connection, cx, announced }
+    pub(crate) fn new(connection: Connection, objects: Arc<Objects>, server: Server) -> Self {
+        let announced = objects.all().map(|(path, it)| (path, it.name)).collect();
+        Self { connection, objects, server, announced }
     }
 
-    /// Sends what a domain's event means: the object's coming and going, changed properties, the signal itself.
-    pub(crate) async fn domain(&mut self, dispatch: &Dispatch, event: &DomainEvent) -> zbus::Result<()> {
-        match &event.kind {
-            DomainEventKind::Lifecycle(it) => self.lifecycle(dispatch, event, *it).await,
-            other => happening(&SignalEmitter::new(&self.connection, paths::domain(event.domain.uuid))?, other).await,
+    /// Sends what the event means.
+    pub(crate) async fn send(&mut self, source: &Source, event: Event) -> zbus::Result<()> {
+        match (source, event) {
+            (Source::Hypervisor { cx, .. }, Event::Domain(event)) => self.domain(&*cx.driver, &event).await,
+            (_, Event::Monitor(event)) => self.monitor(&event).await,
+            (Source::Network { cx, .. }, Event::Network(event)) => self.network(&*cx.driver, &event).await,
+            (Source::Storage { cx, .. }, Event::Pool(event)) => self.pool(&*cx.driver, &event).await,
+            (_, Event::Secret(event)) => self.secret(&event).await,
+            // Events come from the source that they are sent with.
+            (_, Event::Domain(_) | Event::Network(_) | Event::Pool(_)) => Ok(()),
         }
     }
 
-    /// Sends an event of a domain's monitor.
-    pub(crate) async fn monitor(&self, event: &MonitorEvent) -> zbus::Result<()> {
-        let emitter = SignalEmitter::new(&self.connection, paths::domain(event.domain.uuid))?;
-        let (seconds, micros) = event.timestamp;
-        let details = event.details.as_deref().unwrap_or_default();
-        Domain::monitor_event(&emitter, &event.name, seconds, micros, details).await
+    fn emitter(&self, path: OwnedObjectPath) -> zbus::Result<SignalEmitter<'_>> {
+        SignalEmitter::new(&self.connection, path)
     }
 
-    /// A change of a domain's life; its object comes before the signal and goes after it.
-    async fn lifecycle(&mut self, dispatch: &Dispatch, event: &DomainEvent, it: Lifecycle) -> zbus::Result<()> {
-        let uuid = event.domain.uuid;
-        let path = paths::domain(uuid);
-        let root = SignalEmitter::new(&self.connection, paths::ROOT)?;
-        let exists = |cx: &Cx| cx.driver.lookup_by_uuid(uuid).is_ok();
-        if exists(&self.cx) {
-            if self.announced.insert(uuid) {
-                let interfaces = HashMap::from([("org.libvirt.Domain", dispatch.properties(uuid).await?)]);
-                root.emit(standard::OBJECT_MANAGER, "InterfacesAdded", &(&path, interfaces)).await?;
-            }
-            changed(&self.cx, event, &SignalEmitter::new(&self.connection, &path)?).await?;
+    fn root(&self) -> zbus::Result<SignalEmitter<'_>> {
+        SignalEmitter::new(&self.connection, paths::ROOT)
+    }
+
+    /// Announces the object, if it is there and nobody knows it yet.
+    async fn appear(&mut self, path: &OwnedObjectPath) -> zbus::Result<()> {
+        if self.announced.contains_key(path) {
+            return Ok(());
         }
-        Connect::domain_event(&root, path.as_ref(), it.number(), it.detail()).await?;
-        if !exists(&self.cx) && self.announced.remove(&uuid) {
-            root.emit(standard::OBJECT_MANAGER, "InterfacesRemoved", &(&path, ["org.libvirt.Domain"].as_slice()))
-                .await?;
+        let Some(it) = self.objects.one(path.as_str()) else { return Ok(()) };
+        let properties = self.server.properties(&it, &self.emitter(path.clone())?).await?;
+        let interfaces = HashMap::from([(it.name.as_str(), properties)]);
+        self.root()?.emit(standard::OBJECT_MANAGER, "InterfacesAdded", &(path, interfaces)).await?;
+        self.announced.insert(path.clone(), it.name);
+        Ok(())
+    }
+
+    /// Says that the object has gone, if it has.
+    async fn vanish(&mut self, path: &OwnedObjectPath) -> zbus::Result<()> {
+        let Some(interface) = self.announced.get(path).filter(|_| self.objects.one(path.as_str()).is_none()) else {
+            return Ok(());
+        };
+        let gone = (path, vec![interface.as_str()]);
+        self.root()?.emit(standard::OBJECT_MANAGER, "InterfacesRemoved", &gone).await?;
+        self.announced.remove(path);
+        Ok(())
+    }
+
+    /// Announces what has come into a folder and says what has gone from it.
+    async fn renew(&mut self, folder: &str) -> zbus::Result<()> {
+        let Some(kind) = self.objects.kinds.iter().find(|it| it.folder() == folder) else { return Ok(()) };
+        let there: HashSet<_> = kind.names().iter().map(|name| paths::below(folder, name)).collect();
+        let within = format!("{}/{folder}/", paths::ROOT);
+        let gone: Vec<_> = self
+            .announced
+            .keys()
+            .filter(|it| it.as_str().starts_with(&within) && !there.contains(*it))
+            .cloned()
+            .collect();
+        for path in &gone {
+            self.vanish(path).await?;
+        }
+        for path in &there {
+            self.appear(path).await?;
         }
         Ok(())
     }
-}
 
-/// Sends the signal of an event that is not a change of life.
-async fn happening(emitter: &SignalEmitter<'_>, kind: &DomainEventKind) -> zbus::Result<()> {
-    match kind {
-        // Sent by the caller, with what it means for the object.
-        DomainEventKind::Lifecycle(_) => Ok(()),
-        DomainEventKind::Reboot => Domain::rebooted(emitter).await,
-        DomainEventKind::RtcChange(offset) => Domain::rtc_change(emitter, *offset).await,
-        DomainEventKind::Watchdog(action) => Domain::watchdog(emitter, *action).await,
-        DomainEventKind::IoError { path, alias, action, reason } => {
-            Domain::io_error(emitter, path, alias, *action as i32, reason).await
-        }
-        DomainEventKind::Graphics(it) => graphics(emitter, it).await,
-        DomainEventKind::ControlError => Domain::control_error(emitter).await,
-        DomainEventKind::DiskChange { old, new, alias, reason } => {
-            let [old, new] = [old, new].map(|it| it.as_deref().unwrap_or_default());
-            Domain::disk_change(emitter, old, new, alias, *reason).await
-        }
-        DomainEventKind::TrayChange { alias, reason } => Domain::tray_change(emitter, alias, *reason).await,
-        DomainEventKind::PmWakeup => Domain::pm_wakeup_signal(emitter, 0).await,
-        DomainEventKind::PmSuspend => Domain::pm_suspend(emitter, 0).await,
-        DomainEventKind::PmSuspendDisk => Domain::pm_suspend_disk(emitter, 0).await,
-        DomainEventKind::BalloonChange(actual) => Domain::balloon_change(emitter, *actual).await,
-        DomainEventKind::DeviceRemoved(alias) => Domain::device_removed(emitter, alias).await,
-        DomainEventKind::DeviceAdded(alias) => Domain::device_added(emitter, alias).await,
-        DomainEventKind::DeviceRemovalFailed(alias) => Domain::device_removal_failed(emitter, alias).await,
-        DomainEventKind::Tunable(it) => Domain::tunable(emitter, params::to_dict(it.clone())).await,
-        DomainEventKind::AgentLifecycle { state, reason } => Domain::agent_event(emitter, *state, *reason).await,
-        DomainEventKind::JobCompleted(it) => Domain::job_completed(emitter, params::to_dict(it.clone())).await,
-        DomainEventKind::MetadataChange { kind, uri } => {
-            Domain::metadata_change(emitter, *kind, uri.as_deref().unwrap_or_default()).await
-        }
+    /// Sends `PropertiesChanged` with what is read; nothing for an object that goes meanwhile.
+    async fn changed(
+        &self,
+        path: &OwnedObjectPath,
+        interface: &str,
+        read: impl FnOnce() -> virtbus_api::Result<Vec<(&'static str, Variant<'static>)>>,
+    ) -> zbus::Result<()> {
+        let Ok(values) = read() else { return Ok(()) };
+        let (values, none) = (values.into_iter().collect::<HashMap<_, _>>(), Vec::<&str>::new());
+        let emitter = self.emitter(path.clone())?;
+        emitter.emit(standard::PROPERTIES, "PropertiesChanged", &(interface, values, none)).await
     }
-}
-
-/// Sends `PropertiesChanged` for what a lifecycle event may have changed.
-async fn changed(cx: &Cx, event: &DomainEvent, emitter: &SignalEmitter<'_>) -> zbus::Result<()> {
-    use zbus::Variant;
-
-    let (driver, domain) = (&cx.driver, &event.domain);
-    // A domain that goes meanwhile has no properties to tell of; its removal follows.
-    let (Ok(now), Ok(state), Ok(persistent), Ok(updated)) = (
-        driver.lookup_by_uuid(domain.uuid),
-        driver.state(domain),
-        driver.is_persistent(domain),
-        driver.is_updated(domain),
-    ) else {
-        return Ok(());
-    };
-    let values = [
-        ("Active", Variant::from(state.is_active())),
-        ("Id", Variant::from(now.id.unwrap_or(0))),
-        ("Name", Variant::from(now.name)),
-        ("Persistent", Variant::from(persistent)),
-        ("State", Variant::from((state.number(), state.detail()))),
-        ("Updated", Variant::from(updated)),
-    ]
-    .into_iter()
-    .collect::<std::collections::HashMap<_, _>>();
-    let none: &[&str] = &[];
-    emitter.emit(standard::PROPERTIES, "PropertiesChanged", &("org.libvirt.Domain", values, none)).await
-}
-
-async fn graphics(emitter: &SignalEmitter<'_>, it: &Graphics) -> zbus::Result<()> {
-    let [local, remote] = [&it.local, &it.remote].map(|it| (it.family, it.node.clone(), it.service.clone()));
-    Domain::graphics(emitter, it.phase, local, remote, &it.auth_scheme, it.subject.clone()).await
 }

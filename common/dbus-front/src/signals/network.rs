@@ -1,0 +1,39 @@
+//! What a network's events mean on D-Bus.
+
+use virtbus_api::{NetworkDriver, NetworkEvent, NetworkEventKind};
+use zbus::Variant;
+
+use super::Signals;
+use crate::{connect::network::Connect, network::Network, paths};
+
+impl Signals {
+    /// Sends what a network's event means: the object's coming and going, changed properties, the signal itself.
+    pub(super) async fn network(&mut self, driver: &dyn NetworkDriver, event: &NetworkEvent) -> zbus::Result<()> {
+        let path = paths::network(event.network.uuid);
+        match &event.kind {
+            NetworkEventKind::Lifecycle(it) => {
+                self.appear(&path).await?;
+                self.changed(&path, "org.libvirt.Network", || properties(driver, event)).await?;
+                Connect::network_event(&self.root()?, path.as_ref(), *it as i32).await?;
+                self.vanish(&path).await?;
+                // Ports have no events; those of a network that stops go with it.
+                self.renew(paths::PORTS).await
+            }
+            NetworkEventKind::MetadataChange { kind, uri } => {
+                Network::metadata_change(&self.emitter(path)?, *kind, uri.as_deref().unwrap_or_default()).await
+            }
+        }
+    }
+}
+
+/// What a change of life may have changed.
+fn properties(
+    driver: &dyn NetworkDriver,
+    event: &NetworkEvent,
+) -> virtbus_api::Result<Vec<(&'static str, Variant<'static>)>> {
+    let network = &event.network;
+    Ok(vec![
+        ("Active", Variant::from(driver.is_active(network)?)),
+        ("Persistent", Variant::from(driver.is_persistent(network)?)),
+    ])
+}
