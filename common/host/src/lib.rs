@@ -9,6 +9,7 @@ pub mod cpu;
 pub mod cpuid;
 pub mod fd;
 pub mod file;
+pub mod image;
 pub mod inherited;
 pub mod kvm;
 pub mod label;
