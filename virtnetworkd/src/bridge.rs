@@ -46,9 +46,9 @@ impl PortSettings {
 /// # Errors
 /// `INTERNAL_ERROR` when there are too many.
 pub fn free_name(taken: &BTreeSet<String>) -> Result<String> {
-    let names = (0..MOST).map(|number| format!("{NAME}{number}"));
-    let is_free = |name: &String| !taken.contains(name) && !virtbus_host::tap::exists(name);
-    names.into_iter().find(is_free).ok_or_else(|| {
+    let links = Netlink::open().and_then(|mut netlink| netlink.links()).map_err(|error| refused(&error))?;
+    let is_free = |name: &String| !taken.contains(name) && !links.iter().any(|link| link.name == *name);
+    (0..MOST).map(|number| format!("{NAME}{number}")).find(is_free).ok_or_else(|| {
         Error::internal(format!("Bridge generation exceeded max id {}", MOST - 1)).in_domain(ErrorDomain::Network)
     })
 }
@@ -154,5 +154,57 @@ pub fn detach(device: &str) -> Result<()> {
 
 /// Whether a bridge of this name is there.
 pub fn exists(bridge: &str) -> bool {
-    virtbus_host::tap::is_bridge(bridge)
+    let link = Netlink::open().and_then(|mut netlink| netlink.link(bridge));
+    link.is_ok_and(|link| link.kind.as_deref() == Some("bridge"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::alone;
+
+    fn network(bridge: &str) -> Network {
+        let xml = format!(
+            "<network><name>n</name>{bridge}<mac address='52:54:00:31:00:01'/><mtu size='1400'/>\
+             <port isolated='yes'/><ip address='10.1.1.1' prefix='24'/></network>"
+        );
+        Network::parse(&xml).expect("a network")
+    }
+
+    #[test]
+    fn a_bridge_is_made_once_and_taken_over_only_from_ourselves() {
+        alone(async {
+            let network = network("<bridge name='virbr0' delay='3'/>");
+            create(&network, "virbr0").expect("made");
+            assert!(exists("virbr0") && !exists("lo"));
+            assert_eq!(free_name(&BTreeSet::from(["virbr1".to_owned()])).expect("free"), "virbr2");
+            create(&network, "virbr0").expect("taken over");
+            let mut netlink = Netlink::open().expect("a socket");
+            netlink.add_veth("vba", "vbb").expect("made");
+            attach("virbr0", "vba", &PortSettings::of(&network)).expect("plugged");
+            assert_eq!(netlink.link("vba").expect("there").mtu, 1400);
+            let refused = create(&network, "virbr0").expect_err("in use");
+            assert_eq!(refused.code, ErrorCode::InternalError);
+            assert!(refused.detail.contains("'vba'"), "{refused}");
+            detach("vba").expect("unplugged");
+            detach("no-such").expect("as good as unplugged");
+            assert!(create(&network, "lo").is_err());
+            let mut other = network.clone();
+            other.mac = Some("52:54:00:31:00:02".parse().expect("an address"));
+            assert!(create(&other, "virbr0").is_err());
+            remove("virbr0").expect("removed");
+            remove("virbr0").expect("already gone");
+        });
+    }
+
+    #[test]
+    fn what_the_kernel_lacks_is_named() {
+        alone(async {
+            let network = network("<bridge name='virbr0' macTableManager='libvirt'/>");
+            if let Err(error) = create(&network, "virbr0") {
+                assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+                assert!(error.detail.contains("macTableManager"), "{error}");
+            }
+        });
+    }
 }

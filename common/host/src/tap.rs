@@ -51,6 +51,33 @@ pub fn create(name: &str, queues: usize, virtio_header: bool) -> io::Result<Tap>
     Ok(tap)
 }
 
+/// Opens the macvtap device `name` of this network namespace, which [`crate::netlink::Netlink::add_macvtap`] has made, for a
+/// guest. Unlike a tap device it stays when its last descriptor is closed.
+///
+/// # Errors
+/// `NotFound` when there is no such device, or no node of it in /dev: the kernel's own file system must be mounted there.
+pub fn open_macvtap(name: &str, queues: usize, virtio_header: bool) -> io::Result<Tap> {
+    let index = nix::net::if_::if_nametoindex(checked(name)?)?;
+    let node = format!("/dev/tap{index}");
+    let mut flags = libc::IFF_TAP | libc::IFF_NO_PI;
+    if virtio_header {
+        flags |= libc::IFF_VNET_HDR;
+    }
+    if queues > 1 {
+        flags |= libc::IFF_MULTI_QUEUE;
+    }
+    let mut tap = Tap { name: name.to_owned(), queues: Vec::new() };
+    for _ in 0..queues.max(1) {
+        let opened = std::fs::OpenOptions::new().read(true).write(true).open(&node);
+        let fd: OwnedFd = opened.map_err(|error| io::Error::new(error.kind(), format!("{node}: {error}")))?.into();
+        let mut request = request(name)?;
+        request.ifr_ifru.ifru_flags = c_short::try_from(flags).map_err(|_| io::ErrorKind::InvalidInput)?;
+        ioctl(&fd, libc::TUNSETIFF, &mut request)?;
+        tap.queues.push(fd);
+    }
+    Ok(tap)
+}
+
 /// Sets the hardware address of device `name`.
 ///
 /// # Errors

@@ -117,5 +117,11 @@ fn a_macvtap_lies_upon_its_device() {
         }
         let (upper, lower) = (netlink.link("macvtap0").expect("there"), netlink.link("vba").expect("there"));
         assert_eq!((upper.lower, upper.mac, upper.kind.as_deref()), (Some(lower.index), Some(mac), Some("macvtap")));
+        // Without the kernel's own file system on /dev there is no node of it.
+        match crate::tap::open_macvtap("macvtap0", 2, true) {
+            Ok(tap) => assert_eq!((tap.name.as_str(), tap.queues.len()), ("macvtap0", 2)),
+            Err(error) => assert!(error.to_string().starts_with("/dev/tap"), "{error}"),
+        }
+        assert!(crate::tap::open_macvtap("no-such", 1, true).is_err());
     });
 }

@@ -1,0 +1,110 @@
+//! firewalld's zones: while it runs, a bridge belongs to one, or what its guests send is rejected.
+//!
+//! firewalld is asked over the system bus, and nothing is done when it is not there. Its zones `libvirt` and
+//! `libvirt-routed` come with the packages of libvirt; where they are missing, that is an error, as in the reference: the
+//! network would start and not work.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use virtbus_api::{Error, ErrorDomain, Result};
+use virtbus_schema::network::ForwardMode;
+use zbus::Connection;
+
+use super::{Firewall, Started};
+
+const NAME: &str = "org.fedoraproject.FirewallD1";
+const PATH: &str = "/org/fedoraproject/FirewallD1";
+const ZONES: &str = "org.fedoraproject.FirewallD1.zone";
+/// How long firewalld may take: it loads rules by running other programs.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A packet filter, and firewalld's zones beside it.
+#[derive(Debug, Clone)]
+pub struct WithZones<F> {
+    filter: F,
+}
+
+impl<F: Firewall> WithZones<F> {
+    /// `filter`, with zones.
+    pub fn new(filter: F) -> Self {
+        Self { filter }
+    }
+}
+
+#[async_trait]
+impl<F: Firewall> Firewall for WithZones<F> {
+    async fn add(&self, started: &Started) -> Result<()> {
+        self.filter.add(started).await?;
+        let Some(bus) = running().await else { return zone_needs_it(started) };
+        enter(&bus, started).await
+    }
+
+    async fn remove(&self, started: &Started) -> Result<()> {
+        if let Some(bus) = running().await {
+            // Best effort: a device that is gone is nobody's concern.
+            let arguments = ("", started.bridge.as_str());
+            if let Err(error) = call(&bus, "removeInterface", &arguments).await {
+                tracing::debug!("firewalld keeps '{}': {error}", started.bridge);
+            }
+        }
+        self.filter.remove(started).await
+    }
+
+    async fn reload(&self, started: &[Started]) -> Result<()> {
+        self.filter.reload(started).await?;
+        let Some(bus) = running().await else { return Ok(()) };
+        let mut result = Ok(());
+        for started in started {
+            result = result.and(enter(&bus, started).await);
+        }
+        result
+    }
+}
+
+/// The system bus, if firewalld is on it.
+async fn running() -> Option<Connection> {
+    let bus = tokio::time::timeout(DEADLINE, Connection::system()).await.ok()?.ok()?;
+    let names = zbus::fdo::DBusProxy::new(&bus).await.ok()?;
+    let name = NAME.try_into().ok()?;
+    // Not by calling it: that would start it.
+    names.name_has_owner(name).await.ok()?.then_some(bus)
+}
+
+/// The zone of a network's bridge.
+fn zone(started: &Started) -> &str {
+    let said = started.network.bridge.as_ref().and_then(|bridge| bridge.zone.as_deref());
+    said.unwrap_or(match started.network.mode() {
+        ForwardMode::Route | ForwardMode::Open => "libvirt-routed",
+        _ => "libvirt",
+    })
+}
+
+fn zone_needs_it(started: &Started) -> Result<()> {
+    match started.network.bridge.as_ref().and_then(|bridge| bridge.zone.as_ref()) {
+        Some(zone) => {
+            let text =
+                format!("zone {zone} requested for network {} but firewalld is not active", started.network.name);
+            Err(Error::internal(text).in_domain(ErrorDomain::Network))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn enter(bus: &Connection, started: &Started) -> Result<()> {
+    // An open network's packets are not ours to judge, but for a zone that is asked for.
+    let zone = zone(started);
+    call(bus, "changeZoneOfInterface", &(zone, started.bridge.as_str())).await.map_err(|error| {
+        let text = format!("cannot put bridge '{}' into firewalld's zone '{zone}': {error}", started.bridge);
+        Error::failed(text).in_domain(ErrorDomain::Network)
+    })
+}
+
+async fn call(bus: &Connection, method: &str, arguments: &(&str, &str)) -> std::result::Result<(), String> {
+    let reply = bus.call_method(Some(NAME), PATH, Some(ZONES), method, arguments);
+    match tokio::time::timeout(DEADLINE, reply).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+    }
+}

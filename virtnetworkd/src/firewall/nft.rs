@@ -1,0 +1,190 @@
+//! The rules in the kernel, by the program `nft` and its JSON interface: one transaction for each change.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use virtbus_api::{Error, ErrorDomain, Result};
+use virtbus_host::process::{Output, Spawn};
+use virtbus_schema::network::ForwardMode;
+
+use super::{Firewall, Started, rules};
+
+/// How long one transaction may take; a kernel with very many rules needs a second.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Docker's chain for the rules of others, in its table `filter`.
+const DOCKER: &str = "DOCKER-USER";
+
+/// nftables.
+#[derive(Debug, Clone)]
+pub struct Nft {
+    program: PathBuf,
+}
+
+impl Default for Nft {
+    fn default() -> Self {
+        Self { program: "nft".into() }
+    }
+}
+
+#[async_trait]
+impl Firewall for Nft {
+    async fn add(&self, started: &Started) -> Result<()> {
+        if !has_rules(started) {
+            return Ok(());
+        }
+        let mut commands = rules::base();
+        commands.extend(of_network(started)?);
+        self.change(commands).await?;
+        self.pass_docker(std::slice::from_ref(started)).await;
+        self.warn_of_others(started).await;
+        Ok(())
+    }
+
+    async fn remove(&self, started: &Started) -> Result<()> {
+        if !has_rules(started) {
+            return Ok(());
+        }
+        let mut commands = rules::base();
+        commands.extend(rules::without(&started.bridge));
+        self.change(commands).await?;
+        self.leave_docker(&started.bridge).await;
+        Ok(())
+    }
+
+    async fn reload(&self, started: &[Started]) -> Result<()> {
+        let mut commands = rules::clear();
+        commands.extend(rules::base());
+        for started in started.iter().filter(|started| has_rules(started)) {
+            commands.extend(of_network(started)?);
+        }
+        self.change(commands).await?;
+        self.pass_docker(started).await;
+        Ok(())
+    }
+}
+
+/// Whether a network is ours to guard.
+fn has_rules(started: &Started) -> bool {
+    matches!(started.network.mode(), ForwardMode::None | ForwardMode::Nat | ForwardMode::Route)
+}
+
+fn of_network(started: &Started) -> Result<Vec<Value>> {
+    // In a rule it would stand for all devices whose names begin so.
+    if started.bridge.contains('*') {
+        let text = format!("bridge name '{}': no rule can name it alone", started.bridge);
+        return Err(Error::unsupported_config(text).in_domain(ErrorDomain::Network));
+    }
+    Ok(rules::network(&started.network, &started.bridge))
+}
+
+impl Nft {
+    async fn change(&self, commands: Vec<Value>) -> Result<()> {
+        let output = self.run(&["-j", "-f", "-"], json!({"nftables": commands}).to_string()).await?;
+        if output.exit.success() {
+            return Ok(());
+        }
+        let text = format!("nft has refused the rules: {}: {}", output.exit, output.last_error_line());
+        Err(Error::internal(text).in_domain(ErrorDomain::Network))
+    }
+
+    async fn run(&self, arguments: &[&str], input: String) -> Result<Output> {
+        let spawn = Spawn::new(&self.program).args(arguments.iter().copied()).env("LC_ALL", "C");
+        spawn.output_with_input(input.into_bytes(), DEADLINE).await.map_err(|error| {
+            Error::internal("cannot change the packet filter").in_domain(ErrorDomain::Network).caused_by(error)
+        })
+    }
+
+    /// What `nft -j list ...` says; nothing where there is no such thing.
+    async fn list(&self, what: &[&str]) -> Vec<Value> {
+        let arguments = [&["-j", "list"], what].concat();
+        let Ok(output) = self.run(&arguments, String::new()).await else { return Vec::new() };
+        if !output.exit.success() {
+            return Vec::new();
+        }
+        let listed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        listed.get("nftables").and_then(Value::as_array).cloned().unwrap_or_default()
+    }
+
+    /// Lets the bridges through Docker's filter, where it has one; our own has the say.
+    async fn pass_docker(&self, started: &[Started]) {
+        for family in ["ip", "ip6"] {
+            let listed = self.list(&["chain", family, "filter", DOCKER]).await;
+            if listed.is_empty() {
+                continue;
+            }
+            let mut commands = Vec::new();
+            for started in started.iter().filter(|started| has_rules(started)) {
+                let comment = comment(&started.bridge);
+                if rules_with(&listed, &comment).next().is_some() {
+                    continue;
+                }
+                for key in ["iifname", "oifname"] {
+                    let is = json!({"match": {"op": "==", "left": {"meta": {"key": key}}, "right": started.bridge}});
+                    let expr = json!([is, {"counter": null}, {"accept": null}]);
+                    let rule =
+                        json!({"family": family, "table": "filter", "chain": DOCKER, "expr": expr, "comment": comment});
+                    commands.push(json!({"insert": {"rule": rule}}));
+                }
+            }
+            if !commands.is_empty() {
+                if let Err(error) = self.change(commands).await {
+                    tracing::warn!("guests may be cut off by Docker's packet filter: {error}");
+                }
+            }
+        }
+    }
+
+    async fn leave_docker(&self, bridge: &str) {
+        for family in ["ip", "ip6"] {
+            let listed = self.list(&["-a", "chain", family, "filter", DOCKER]).await;
+            let delete = |handle: u64| {
+                let rule = json!({"family": family, "table": "filter", "chain": DOCKER, "handle": handle});
+                json!({"delete": {"rule": rule}})
+            };
+            let commands: Vec<Value> = rules_with(&listed, &comment(bridge)).map(delete).collect();
+            if !commands.is_empty() {
+                if let Err(error) = self.change(commands).await {
+                    tracing::warn!("rules for '{bridge}' stay in Docker's packet filter: {error}");
+                }
+            }
+        }
+    }
+
+    /// Names, in the log, the chains of others that drop what they do not know: guests may be cut off by them.
+    async fn warn_of_others(&self, started: &Started) {
+        let listed = self.list(&["chains"]).await;
+        for chain in listed.iter().filter_map(|it| it.get("chain")) {
+            let word = |name: &str| chain.get(name).and_then(Value::as_str).unwrap_or_default();
+            let may_pass = word("policy") != "drop" || word("table") == rules::TABLE;
+            // Docker's is passed above; this one is it.
+            if may_pass || !matches!(word("hook"), "input" | "forward") {
+                continue;
+            }
+            tracing::info!(
+                bridge = started.bridge,
+                "chain {} {} {} drops by policy on {}: it must let this bridge through",
+                word("family"),
+                word("table"),
+                word("name"),
+                word("hook")
+            );
+        }
+    }
+}
+
+fn comment(bridge: &str) -> String {
+    format!("virtbus {bridge}")
+}
+
+/// The handles of the listed rules that have this comment.
+fn rules_with<'a>(listed: &'a [Value], comment: &'a str) -> impl Iterator<Item = u64> + 'a {
+    let rules = listed.iter().filter_map(|it| it.get("rule"));
+    rules
+        .filter(move |rule| rule.get("comment").and_then(Value::as_str) == Some(comment))
+        .filter_map(|rule| rule.get("handle")?.as_u64())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Network namespaces, and what joins them.
+
+use std::io::Read as _;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns, unshare};
+use virtbus_host::netlink::Netlink;
+use virtnetworkd::bridge::{self, PortSettings};
+use virtnetworkd::dhcp::Places;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A network namespace, held by a process that sleeps.
+pub struct Place(Child);
+
+/// The host's namespace, and folders.
+pub struct World {
+    pub host: Place,
+    pub places: Places,
+    _folder: tempfile::TempDir,
+}
+
+/// Runs `test` as a host of its own; does nothing where that may not be made.
+pub fn alone(test: impl AsyncFnOnce(World) + Send + 'static) {
+    let programs = ["dnsmasq", "nft", "ip", "unshare"];
+    if programs.iter().any(|program| virtbus_host::process::find_program(program).is_none()) {
+        eprintln!("skipped: not all of {programs:?} are installed");
+        return;
+    }
+    let thread = std::thread::spawn(move || {
+        if unshare(CloneFlags::CLONE_NEWNET).is_err() {
+            eprintln!("skipped: no network namespace may be made");
+            return;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(test(World::new()));
+    });
+    thread.join().expect("the test holds");
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        // dnsmasq reads it as nobody.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).expect("set");
+        let places = Places {
+            files: folder.path().join("dnsmasq"),
+            run: folder.path().join("run"),
+            dnsmasq: "dnsmasq".into(),
+            helper: PathBuf::from(env!("CARGO_BIN_EXE_virtbus_leaseshelper")),
+        };
+        Self { host: Place::here(), places, _folder: folder }
+    }
+
+    /// A namespace behind the host, with a link between `ours` and `theirs`.
+    pub fn outside(&self, ours: &str, theirs: &str) -> Place {
+        let outside = Place::new();
+        self.host.run("ip link add up0 type veth peer name out0");
+        self.host.run(&format!("ip link set out0 netns {}", outside.0.id()));
+        self.host.run(&format!("ip addr add {ours}/24 dev up0"));
+        self.host.run("ip link set up0 up");
+        outside.run(&format!("ip addr add {theirs}/24 dev out0"));
+        outside.run("ip link set out0 up");
+        outside
+    }
+
+    /// A guest with the device `name`, plugged into `bridge`.
+    pub fn guest(&self, bridge: &str, name: &str) -> Place {
+        let guest = Place::new();
+        let port = format!("{name}p");
+        Netlink::open().expect("a socket").add_veth(&port, name).expect("made");
+        self.host.run(&format!("ip link set {name} netns {}", guest.0.id()));
+        bridge::attach(bridge, &port, &PortSettings::default()).expect("plugged");
+        self.host.run(&format!("ip link set {port} up"));
+        guest.run(&format!("ip link set {name} up"));
+        guest
+    }
+
+    /// Connects from one place to another, and says from which address it seemed to come.
+    pub fn connect(&self, from: &Place, to: &Place, at: &str) -> Option<IpAddr> {
+        let address = at.parse().expect("an address");
+        let listener = to.inside(move || TcpListener::bind(address).expect("bound"));
+        listener.set_nonblocking(true).expect("set");
+        let stream = from.inside(move || TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok())?;
+        let begun = Instant::now();
+        loop {
+            if let Ok((_, peer)) = listener.accept() {
+                drop(stream);
+                return Some(peer.ip());
+            }
+            assert!(begun.elapsed() < PATIENCE, "connected, but nobody came");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether `check` comes true.
+    pub fn soon(&self, check: impl Fn() -> bool) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if check() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Place {
+    /// A new namespace with nothing but a loopback device.
+    fn new() -> Self {
+        let place = Self::sleeping(&["unshare", "-n"]);
+        place.run("ip link set lo up");
+        place
+    }
+
+    /// The namespace of this thread.
+    fn here() -> Self {
+        Self::sleeping(&["env"])
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a test's own tool, not the daemon's")]
+    fn sleeping(how: &[&str]) -> Self {
+        let mut child = Command::new(how[0])
+            .args(&how[1..])
+            .args(["sh", "-c", "echo ready; exec sleep 600"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut ready = [0; 6];
+        child.stdout.take().expect("piped").read_exact(&mut ready).expect("ready");
+        Self(child)
+    }
+
+    /// Runs a command there, which must work.
+    #[allow(clippy::disallowed_methods, reason = "a test's own tool, not the daemon's")]
+    pub fn run(&self, command: &str) {
+        let pid = self.0.id().to_string();
+        let done = Command::new("nsenter").args(["-t", &pid, "-n", "sh", "-c", command]).output().expect("started");
+        assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Calls `work` on a thread that is there.
+    pub fn inside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let namespace = std::fs::File::open(format!("/proc/{}/ns/net", self.0.id())).expect("opened");
+        let thread = std::thread::spawn(move || {
+            setns(namespace, CloneFlags::CLONE_NEWNET).expect("entered");
+            work()
+        });
+        thread.join().expect("no panic")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // It sleeps; nothing is lost.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
