@@ -10,6 +10,5 @@ mod security;
 
 pub mod capabilities;
 pub mod device;
-pub mod image;
 pub mod machine;
 pub mod process;

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use virtbus_api::{Error, ErrorCode, Result};
+use virtbus_host::image::{self, ImageError, Layer};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::disk::{BackingStore, Disk, DiskKind, DiskSource, Format, StartupPolicy};
-
-use crate::image::{self, ImageError, Layer};
 
 /// Completes the chains of all disks in the live document, and lets go of media that may be missing. Blocks on the file
 /// system; an image on a dead server hangs the calling thread.
