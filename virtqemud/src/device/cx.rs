@@ -8,8 +8,8 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 
-use super::boot;
 use super::secret::Secrets;
+use super::{Part, boot};
 use crate::machine::{Board, is_kvm};
 use crate::process::capabilities::QemuCaps;
 
@@ -20,6 +20,15 @@ pub struct Network {
     pub taps: Vec<OwnedFd>,
     /// vhost-net, as many as taps or none.
     pub vhosts: Vec<OwnedFd>,
+}
+
+/// What was opened or started on the host before QEMU, by the alias of the device that needs it.
+#[derive(Debug, Default)]
+pub struct HostEnds {
+    /// Descriptors, in the device's order.
+    pub descriptors: HashMap<String, Vec<OwnedFd>>,
+    /// Sockets of processes that serve a device.
+    pub sockets: HashMap<String, PathBuf>,
 }
 
 /// Surroundings of a device that is being made.
@@ -36,13 +45,16 @@ pub struct Cx<'a> {
     /// Host ends of network cards by alias. A card that needs one and has none here belongs to a command line that is only
     /// shown: it gets a number nobody has.
     pub networks: HashMap<String, Network>,
+    /// The guest's own directory (`domain-ID-NAME`): sockets of processes that serve it lie there.
+    pub home: PathBuf,
+    /// What was opened or started on the host for other devices.
+    pub host: HostEnds,
     /// Whether the command line is only shown: then parts that have to be made on the host first, or told to the running
     /// guest, may be missing.
     pub only_shown: bool,
-    /// The guest's own directory.
-    pub home: PathBuf,
     /// Values of secrets the document names.
     pub secrets: Secrets,
+    descriptor_sets: u32,
     boot: BTreeMap<String, u32>,
     fds: Vec<(OwnedFd, RawFd)>,
     shown: RawFd,
@@ -58,13 +70,35 @@ impl<'a> Cx<'a> {
             board: Board::of_domain(domain),
             kvm: is_kvm(domain),
             networks: HashMap::new(),
-            only_shown: false,
             home: PathBuf::new(),
+            host: HostEnds::default(),
+            only_shown: false,
             secrets: Secrets::default(),
+            descriptor_sets: 0,
             boot: boot::indices(domain),
             fds: Vec::new(),
             shown: 2,
         }
+    }
+
+    /// Asks for a type of the emulator, for the sake of an element.
+    ///
+    /// # Errors
+    /// `CONFIG_UNSUPPORTED`, naming both, when the emulator has no such type.
+    pub fn needs(&self, type_name: &str, element: &str) -> Result<()> {
+        if self.caps.has(type_name) {
+            return Ok(());
+        }
+        Err(Error::unsupported_config(format!("{element}: '{type_name}' is not supported in this QEMU binary")))
+    }
+
+    /// A file of the guest's memory below the directory for such files.
+    #[must_use]
+    pub fn memory_file(&self, name: &str) -> String {
+        let guest = self.home.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let guest = guest.strip_prefix("domain-").unwrap_or(&guest);
+        let all = self.home.parent().map(|it| it.join("ram").join(guest).join(name)).unwrap_or_default();
+        all.to_string_lossy().into_owned()
     }
 
     /// The device's turn when the guest boots, from 1.
@@ -78,6 +112,15 @@ impl<'a> Cx<'a> {
         let number = fd.as_raw_fd();
         self.fds.push((fd, number));
         number
+    }
+
+    /// Passes a descriptor in a set of its own: the option that does it, and the path QEMU opens it by. `purpose` is for
+    /// people who look at QEMU's sets.
+    pub fn pass_as_file(&mut self, fd: OwnedFd, purpose: &str) -> (Part, String) {
+        let (set, number) = (self.descriptor_sets, self.pass(fd));
+        self.descriptor_sets += 1;
+        let argument = format!("set={set},fd={number},opaque={purpose}");
+        (Part::Option("-add-fd", argument), format!("/dev/fdset/{set}"))
     }
 
     /// A number for a descriptor of a command line that is only shown.

@@ -14,6 +14,7 @@ mod living;
 mod network;
 mod ports;
 mod prepare;
+mod rates;
 mod secrets;
 mod volumes;
 

@@ -8,11 +8,13 @@ use std::io;
 use std::path::Path;
 
 use virtbus_api::{Error, Result};
+use virtbus_host::netlink::{Netlink, Port};
 use virtbus_host::tap;
 use virtbus_schema::domain::{
     Domain,
     device::interface::{Interface, InterfaceKind, InterfaceTarget},
 };
+use virtbus_schema::xml::YesNo;
 
 use crate::device::Network;
 
@@ -62,6 +64,11 @@ fn tap_for(card: &mut Interface, bridge: Option<&str>) -> Result<Network> {
         let mtu = tap::mtu(bridge).map_err(|error| cannot(&format!("read the MTU of '{bridge}'"), &error))?;
         tap::set_mtu(name, mtu).map_err(|error| cannot(&format!("set the MTU of '{name}'"), &error))?;
         tap::attach(bridge, name).map_err(|error| cannot(&format!("add '{name}' to bridge '{bridge}'"), &error))?;
+        if card.isolated.is_some_and(YesNo::is_on) {
+            let port = Port { isolated: Some(true), ..Port::default() };
+            let set = Netlink::open().and_then(|mut it| it.set_port(name, &port));
+            set.map_err(|error| Error::internal(format!("cannot isolate '{name}'")).caused_by(error))?;
+        }
     }
     tap::set_up(name, true).map_err(|error| cannot(&format!("take '{name}' up"), &error))?;
     card.target.get_or_insert_with(InterfaceTarget::default).dev = Some(name.to_owned());

@@ -13,7 +13,8 @@ use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
 
 use super::{
-    Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, ports, secrets, short_name, volumes,
+    Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, ports, rates, secrets, short_name,
+    volumes,
 };
 use crate::device::{
     Network, disk,
@@ -78,7 +79,9 @@ impl Prepared {
         // One stretch of small file operations; an image on a dead server hangs this thread and nothing else.
         let flags = order.flags;
         let prepared = tokio::task::spawn_blocking(move || prepare(claims, &caps, document, secrets, flags)).await;
-        prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))?
+        let prepared = prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))??;
+        rates::limit(&prepared.document).await?;
+        Ok(prepared)
     }
 }
 
