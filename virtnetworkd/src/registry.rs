@@ -1,0 +1,195 @@
+//! Which networks there are: by UUID and by name, and whose each bridge is.
+//!
+//! One lock around the maps, held for look-ups only and never across an await. It decides what is unique (names, UUIDs,
+//! bridges) and nothing else; what a network is doing stands in its view.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use uuid::Uuid;
+use virtbus_api::{Error, NetworkRef, Result};
+
+use crate::bridge;
+use crate::fault::{self, Faults as _};
+use crate::network::Handle;
+
+/// All networks. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registry {
+    maps: Arc<RwLock<Maps>>,
+}
+
+#[derive(Debug, Default)]
+struct Maps {
+    by_uuid: HashMap<Uuid, Handle>,
+    by_name: BTreeMap<Arc<str>, Handle>,
+    bridges: BTreeMap<String, Holder>,
+}
+
+/// Who has the name of a bridge.
+#[derive(Debug)]
+struct Holder {
+    network: Uuid,
+    /// Commands under way that will need it.
+    pending: usize,
+    /// Whether a definition or what runs says it.
+    said: bool,
+}
+
+/// The name of a bridge, kept for a command that is under way.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    registry: Registry,
+    bridge: Option<String>,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let Some(name) = self.bridge.take() else { return };
+        let mut maps = self.registry.write();
+        if let Some(holder) = maps.bridges.get_mut(&name) {
+            holder.pending = holder.pending.saturating_sub(1);
+            if holder.pending == 0 && !holder.said {
+                maps.bridges.remove(&name);
+            }
+        }
+    }
+}
+
+/// What a bridge's name is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// No bridge of ours.
+    None,
+    /// Any free name.
+    Any,
+    /// This one.
+    Name(&'a str),
+}
+
+/// A network that was claimed: its handle, and the bridge that is its own.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) handle: Handle,
+    pub(crate) bridge: Option<String>,
+    pub(crate) reservation: Reservation,
+}
+
+impl Registry {
+    fn read(&self) -> RwLockReadGuard<'_, Maps> {
+        // The maps are changed by single inserts and removes; a panic between two leaves nothing that misleads.
+        self.maps.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Maps> {
+        self.maps.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The network a caller means.
+    pub(crate) fn find(&self, network: &NetworkRef) -> Result<Handle> {
+        let found = self.read().by_uuid.get(&network.uuid).cloned();
+        let missing = || fault::no_network_of(network.uuid, &network.name);
+        found.filter(|it| it.view().exists()).ok_or_else(missing)
+    }
+
+    /// The network of this name.
+    pub(crate) fn by_name(&self, name: &str) -> Result<Handle> {
+        let found = self.read().by_name.get(name).cloned();
+        let missing = || fault::no_network(format!("no network with matching name '{name}'"));
+        found.filter(|it| it.view().exists()).ok_or_else(missing)
+    }
+
+    /// All networks in order of name.
+    pub(crate) fn all(&self) -> Vec<Handle> {
+        let all: Vec<Handle> = self.read().by_name.values().cloned().collect();
+        all.into_iter().filter(|it| it.view().exists()).collect()
+    }
+
+    /// The network of this name and UUID, to be defined or started: the one there is, or a new one that only shows once it
+    /// is defined or runs; and its bridge, kept for as long as the reservation lives.
+    ///
+    /// # Errors
+    /// When the name belongs to another UUID, the UUID to another name, or the bridge to another network.
+    pub(crate) fn claim(
+        &self,
+        name: &str,
+        uuid: Uuid,
+        wanted: Wanted<'_>,
+        make: impl FnOnce() -> Handle,
+    ) -> Result<Claim> {
+        let mut maps = self.write();
+        let there = maps.by_uuid.get(&uuid).cloned();
+        match &there {
+            Some(there) if *there.view().name != *name => {
+                let other = &there.view().name;
+                let text = format!("network '{other}' is already defined with uuid {uuid}");
+                return Err(Error::failed(text).of_networks());
+            }
+            None => {
+                if let Some(other) = maps.by_name.get(name) {
+                    let text = format!("network '{name}' already exists with uuid {}", other.view().uuid);
+                    return Err(Error::failed(text).of_networks());
+                }
+            }
+            Some(_) => {}
+        }
+        let bridge = choose(&maps, there.as_ref(), wanted)?;
+        if let Some(bridge) = &bridge {
+            let holder = maps.bridges.entry(bridge.clone());
+            let holder = holder.or_insert(Holder { network: uuid, pending: 0, said: false });
+            if holder.network != uuid {
+                return Err(fault::internal(format!("bridge name '{bridge}' already in use.")));
+            }
+            holder.pending += 1;
+        }
+        let handle = there.unwrap_or_else(|| {
+            let made = make();
+            maps.by_uuid.insert(uuid, made.clone());
+            maps.by_name.insert(name.into(), made.clone());
+            made
+        });
+        drop(maps);
+        Ok(Claim { handle, bridge: bridge.clone(), reservation: Reservation { registry: self.clone(), bridge } })
+    }
+
+    /// Notes which bridges a network says now; the others it had are free.
+    pub(crate) fn note_bridges(&self, network: Uuid, said: &[String]) {
+        let mut maps = self.write();
+        for bridge in said {
+            let new = Holder { network, pending: 0, said: true };
+            maps.bridges.entry(bridge.clone()).or_insert(new);
+        }
+        maps.bridges.retain(|name, holder| {
+            if holder.network == network {
+                holder.said = said.contains(name);
+            }
+            holder.said || holder.pending > 0
+        });
+    }
+
+    /// Removes a network that is neither defined nor active, if `unused` (asked under the lock) agrees.
+    pub(crate) fn remove(&self, uuid: Uuid, name: &str, unused: impl FnOnce() -> bool) -> bool {
+        let mut maps = self.write();
+        if !unused() {
+            return false;
+        }
+        maps.by_uuid.remove(&uuid);
+        maps.by_name.remove(name);
+        true
+    }
+}
+
+/// The bridge's name; a network that has one and asks for any keeps its own.
+fn choose(maps: &Maps, there: Option<&Handle>, wanted: Wanted<'_>) -> Result<Option<String>> {
+    match wanted {
+        Wanted::None => Ok(None),
+        Wanted::Name(name) => Ok(Some(name.to_owned())),
+        Wanted::Any => {
+            if let Some(own) = there.and_then(|it| it.view().bridges().into_iter().next()) {
+                return Ok(Some(own));
+            }
+            let taken: BTreeSet<String> = maps.bridges.keys().cloned().collect();
+            bridge::free_name(&taken).map(Some)
+        }
+    }
+}
