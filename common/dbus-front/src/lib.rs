@@ -11,6 +11,7 @@ mod dispatch;
 pub mod domain;
 pub mod error;
 pub mod front;
+pub mod neighbour;
 pub mod network;
 mod objects;
 pub mod params;
