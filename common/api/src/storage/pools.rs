@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
+use virtbus_schema::storage_pool::{PoolKind, PoolSource, SourceList};
 use virtbus_schema::{StoragePool, StoragePoolCapabilities};
 
 use crate::{
@@ -80,9 +81,8 @@ pub trait Pools: Send + Sync {
     /// Which kinds of pools there are, and which of them this daemon serves.
     fn capabilities(&self) -> StoragePoolCapabilities;
 
-    /// The sources of that kind that a host offers, as the `<sources>` document that the caller passes on; `spec` is
-    /// the `<source>` that narrows the search.
-    async fn find_sources(&self, kind: &str, spec: Option<&str>) -> Result<String>;
+    /// The sources of that kind that a host offers; `spec` narrows the search.
+    async fn find_sources(&self, kind: PoolKind, spec: Option<PoolSource>) -> Result<SourceList>;
 
     /// Takes a definition; replaces one of the same name and UUID. On success it is on disk.
     async fn define(&self, pool: Box<StoragePool>, flags: PoolDefineFlags) -> Result<PoolRef>;
