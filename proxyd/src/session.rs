@@ -7,15 +7,12 @@
 use std::sync::{PoisonError, RwLock};
 
 use async_trait::async_trait;
-use virtbus_daemon::Paths;
 use virtbus_proto::table::session::{ConnectClose, ConnectOpen};
 use virtbus_proto::{Entry, Owner, Procedure, Program, Xdr};
 use virtbus_rpc::call::{Call, Reply, Route, Service};
 use virtbus_rpc::error::{self, Failure};
 use virtbus_rpc::peer::Client;
-use virtbus_rpc::relay::Opening;
-
-use crate::backends;
+use virtbus_rpc::relay::{Backends, Opening};
 
 /// `VIR_ERR_NO_SUPPORT`
 const NO_SUPPORT: i32 = 3;
@@ -44,8 +41,10 @@ enum Opened {
 type Slot = RwLock<Option<Opened>>;
 
 impl Session {
-    pub(crate) fn new(paths: &Paths) -> Self {
-        Self { default_uri: backends::uri("qemu", paths) }
+    /// The hypervisor among the daemons is what a client gets that names nothing.
+    pub(crate) fn new(backends: &Backends) -> Self {
+        let default_uri = backends.daemon(Owner::Qemu).map(|it| it.uri.clone()).unwrap_or_default();
+        Self { default_uri }
     }
 
     fn open(&self, client: &Client, payload: &[u8]) -> Result<Opening, Failure> {

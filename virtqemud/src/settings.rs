@@ -1,17 +1,13 @@
-//! `qemu.conf`, the daemon's own file and its paths, turned into what engine and servers are told.
+//! `qemu.conf`, the daemon's own file and its paths, turned into what the engine is told.
 //!
 //! A key of libvirt's that is not used here is no error: users bring their files with them. It is named in a warning.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
-use virtbus_daemon::config::{Config as File, ConfigError, DaemonConfig};
+use virtbus_daemon::config::{Config as File, ConfigError};
 use virtbus_daemon::paths::{Mode, Paths};
 use virtbus_host::account;
-use virtbus_rpc::keepalive::Patience;
-use virtbus_rpc::relay::{Backends, Daemon, Owner};
-use virtbus_rpc::server::Limits;
 use virtqemud::config::{Config, Layout, Settings, User};
 
 /// The API version spoken: libvirt 11.3.0.
@@ -140,45 +136,5 @@ fn lets_in(path: &Path, user: &User) -> bool {
             0
         };
         it.mode() >> shift & 1 == 1
-    })
-}
-
-/// What the RPC server takes on.
-pub(crate) fn limits(config: &DaemonConfig) -> Limits {
-    Limits {
-        max_clients: count(config.max_clients),
-        max_client_requests: count(config.max_client_requests),
-        keepalive: patience(config.keepalive_interval, config.keepalive_count),
-        ..Limits::default()
-    }
-}
-
-/// What the server of the admin socket takes on.
-pub(crate) fn admin_limits(config: &DaemonConfig) -> Limits {
-    Limits {
-        max_clients: count(config.admin_max_clients),
-        max_client_requests: count(config.admin_max_client_requests),
-        keepalive: patience(config.admin_keepalive_interval, config.admin_keepalive_count),
-        ..Limits::default()
-    }
-}
-
-fn count(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn patience(interval: i32, count: u32) -> Patience {
-    // -1 and 0 switch the pings off.
-    Patience { interval: Duration::from_secs(interval.try_into().unwrap_or(0)), count }
-}
-
-/// The daemons that own what clients ask for on the same connection.
-pub(crate) fn neighbours(paths: &Paths) -> Backends {
-    let mode = if paths.is_session() { "session" } else { "system" };
-    let daemons = [(Owner::Network, "virtnetworkd", "network"), (Owner::Storage, "virtstoraged", "storage")];
-    daemons.into_iter().fold(Backends::new(), |backends, (owner, daemon, driver)| {
-        let read_only_socket = (!paths.is_session()).then(|| paths.socket(&format!("{daemon}-sock-ro")));
-        let socket = paths.socket(&format!("{daemon}-sock"));
-        backends.with(owner, Daemon { socket, read_only_socket, uri: format!("{driver}:///{mode}") })
     })
 }

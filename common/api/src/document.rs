@@ -2,7 +2,10 @@
 //!
 //! Which elements there are is the schema's knowledge; no engine sees text.
 
-use virtbus_schema::{Domain, FormatOptions, Network, NetworkPort, Secret, StoragePool, StorageVolume, xml};
+use virtbus_schema::{
+    Domain, FormatOptions, Network, NetworkPort, Secret, StoragePool, StorageVolume, storage_pool::PoolKind,
+    storage_pool::PoolSource, xml,
+};
 
 use crate::{
     error::{Error, ErrorCode, ErrorDomain, Result},
@@ -59,6 +62,11 @@ pub fn parse_pool(text: &str, strict: bool) -> Result<Box<StoragePool>> {
 pub fn format_pool(pool: &StoragePool, flags: PoolXmlFlags) -> String {
     let inactive = flags.contains(PoolXmlFlags::INACTIVE);
     pool.format(FormatOptions { inactive, ..FormatOptions::default() })
+}
+
+/// Reads a `<source>` by itself: what narrows a search for sources.
+pub fn parse_pool_source(text: &str, kind: PoolKind) -> Result<PoolSource> {
+    PoolSource::parse(text, kind).map_err(|it| fault(&it, ErrorDomain::Storage))
 }
 
 /// Reads a volume.

@@ -4,6 +4,7 @@
 //! our own replaces a file of that name only after nobody answers there. It knows sockets, not what is spoken on them.
 
 use std::fs;
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -16,6 +17,7 @@ use virtbus_host::inherited::Inherited;
 
 use crate::config::DaemonConfig;
 use crate::paths::{Paths, make_directory};
+use crate::tasks::Tasks;
 
 /// What a socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +28,17 @@ pub enum Role {
     ReadOnly,
     /// Administration of the daemon itself.
     Admin,
+}
+
+impl Role {
+    /// What stands for the role among a value for each: read-write, read-only, admin.
+    pub fn pick<T>(self, [read_write, read_only, admin]: [T; 3]) -> T {
+        match self {
+            Self::ReadWrite => read_write,
+            Self::ReadOnly => read_only,
+            Self::Admin => admin,
+        }
+    }
 }
 
 /// A socket that a daemon is to listen on.
@@ -230,6 +243,26 @@ fn group_id(name: &str) -> Result<u32, ListenError> {
             Err(ListenError::NoGroup(name.to_owned()))
         }
     }
+}
+
+/// Accepts on all of `listeners`, each in an essential task that `serve` makes of its role and socket. Must be called
+/// within a runtime.
+///
+/// # Errors
+/// A socket cannot be watched.
+pub fn accept<F>(
+    listeners: Vec<Listener>,
+    tasks: &Tasks,
+    serve: impl Fn(Role, tokio::net::UnixListener) -> F,
+) -> io::Result<()>
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    for Listener { role, listener, .. } in listeners {
+        let accepting = serve(role, tokio::net::UnixListener::from_std(listener)?);
+        tasks.essential(format!("accept {role:?}"), accepting);
+    }
+    Ok(())
 }
 
 /// The socket files that were made here; dropping this removes them, so that nobody dials a daemon that is gone.

@@ -1,6 +1,13 @@
-//! Which D-Bus a daemon belongs on. It speaks no D-Bus itself.
+//! Which D-Bus a daemon belongs on, and that it stays there. It speaks no D-Bus itself.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::Duration;
 
 use crate::paths::{Mode, Paths};
+
+/// Pause between two attempts to reach the bus.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The bus of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +31,34 @@ fn choose(mode: &Mode, is_named: bool) -> Option<Bus> {
         Mode::System => Some(Bus::System),
         Mode::Session => Some(Bus::Session),
         Mode::Root(_) => is_named.then_some(Bus::System),
+    }
+}
+
+/// Keeps `name` on the bus for as long as the daemon lives: `connect` makes what `serve` runs until the bus is gone. A host
+/// without a bus, or one whose bus restarts, is served by RPC alone meanwhile; the log says so once.
+pub async fn keep<T, E, C, S>(name: &str, connect: impl Fn() -> C, serve: impl Fn(T) -> S)
+where
+    E: Display,
+    C: Future<Output = Result<T, E>>,
+    S: Future<Output = Result<(), E>>,
+{
+    let mut said = false;
+    loop {
+        match connect().await {
+            Ok(front) => {
+                tracing::info!("{name} is on the bus");
+                said = false;
+                if let Err(error) = serve(front).await {
+                    tracing::warn!("the bus is gone: {error}");
+                }
+            }
+            Err(error) if !said => {
+                tracing::warn!("no D-Bus: {error}");
+                said = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -18,6 +18,9 @@ use crate::tasks::{Ended, Supervisor, Tasks};
 /// How long tasks may take to finish. Service managers wait 90 s before they kill.
 pub const DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long clients may finish what they are at: less, so that what stands behind them can end as well.
+pub const CLIENTS_DEADLINE: Duration = DEADLINE.saturating_sub(Duration::from_secs(2));
+
 /// Why a daemon stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {

@@ -5,17 +5,22 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 use virtbus_host::inherited::{self, Inherited};
 
+use crate::activation::{self, ListenError, Listener};
 use crate::args::{Args, Program};
 use crate::config::{Config, ConfigError, DaemonConfig};
 use crate::logging::{Log, Rules};
 use crate::paths::{Paths, make_directory};
 use crate::pid_file::PidFile;
+
+/// What ends a daemon before it could serve.
+pub type Failure = Box<dyn Error>;
 
 /// Exit status for a configuration that cannot be used (sysexits' EX_USAGE).
 pub const EXIT_CONFIG: u8 = 64;
@@ -39,6 +44,22 @@ pub struct Started {
     pub passed: Vec<Inherited>,
     /// Held while the daemon lives.
     pub pid_file: PidFile,
+}
+
+/// All of `main` but what one daemon does and another does not: that is `serve`, run in the daemon's runtime. A failure is
+/// logged, said on standard error, and decides how the process exits.
+pub fn main<F>(program: Program, serve: impl FnOnce(Started) -> F) -> ExitCode
+where
+    F: Future<Output = Result<ExitCode, Failure>>,
+{
+    let (started, runtime) = match start(program).and_then(|it| it.runtime().map(|runtime| (it, runtime))) {
+        Ok(it) => it,
+        Err(code) => return code,
+    };
+    runtime.block_on(serve(started)).unwrap_or_else(|error| {
+        tracing::error!("{}", chain(&*error));
+        exit_for(program.name, &*error)
+    })
 }
 
 /// Takes the steps. `Err` is how the process is to exit; the reason has been said on standard error.
@@ -102,6 +123,24 @@ impl Started {
         self.log.change(Rules::new(&config, self.args.verbose)?)?;
         tracing::info!("the configuration was read again");
         Ok((config_file, config))
+    }
+
+    /// As [`Started::reload`], for SIGHUP: says in the log how it went.
+    pub async fn reread(&self) {
+        match tokio::task::block_in_place(|| self.reload()) {
+            Ok(_) => tracing::info!("configuration read again"),
+            Err(error) => tracing::error!("configuration not read again: {}", chain(&*error)),
+        }
+    }
+
+    /// Listens on the daemon's sockets, whose names begin with `stem`: [`activation::wanted`], [`activation::listen`].
+    /// Blocks; for start-up.
+    ///
+    /// # Errors
+    /// For the first socket that cannot be had.
+    pub fn listen(&mut self, stem: &str) -> Result<Vec<Listener>, ListenError> {
+        let wanted = activation::wanted(self.program.name, stem, &self.paths, &self.config);
+        activation::listen(&wanted, std::mem::take(&mut self.passed))
     }
 
     /// The runtime the daemon lives in.

@@ -130,6 +130,18 @@ impl Tasks {
         }));
     }
 
+    /// Runs `future` once the daemon stops; it is waited for like any task.
+    pub fn at_stop<F>(&self, name: impl Into<String>, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop_token();
+        drop(self.spawn(name, async move {
+            stop.cancelled().await;
+            future.await;
+        }));
+    }
+
     /// How many tasks run.
     pub fn len(&self) -> usize {
         self.tracker.len()

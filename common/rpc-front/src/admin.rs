@@ -29,7 +29,7 @@ use crate::{error::Result, from_wire, routes::Routes, to_wire};
 /// `VIR_CLIENT_TRANS_UNIX`
 const TRANSPORT_UNIX: u32 = 0;
 /// libvirt 11.3.0, whose API is spoken.
-const LIBRARY_VERSION: u64 = 11_003_000;
+pub(crate) const LIBRARY_VERSION: u64 = 11_003_000;
 
 /// The servers of a daemon.
 #[derive(Debug, Default)]

@@ -27,12 +27,14 @@ impl<D: ?Sized> Clone for Context<D> {
 #[derive(Debug)]
 pub(crate) struct Presence {
     lease: Mutex<Option<LeaseGuard>>,
+    /// The URI that it has opened.
+    opened: Mutex<Option<String>>,
 }
 
 impl Presence {
     /// Of a client that has just connected.
     pub(crate) fn new(client: &Client) -> Self {
-        Self { lease: Mutex::new(Some(LeaseGuard::new(client.id()))) }
+        Self { lease: Mutex::new(Some(LeaseGuard::new(client.id()))), opened: Mutex::default() }
     }
 
     /// Ends what hangs on the client's presence.
@@ -43,6 +45,20 @@ impl Presence {
 }
 
 impl<D: ?Sized> Context<D> {
+    /// Notes what the client has opened.
+    pub(crate) fn set_opened(&self, uri: String) {
+        if let Some(it) = self.client.state(|| Presence::new(&self.client)) {
+            *it.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(uri);
+        }
+    }
+
+    /// The URI that the client has opened: empty before.
+    pub(crate) fn opened(&self) -> String {
+        let presence = self.client.state(|| Presence::new(&self.client));
+        let opened = presence.and_then(|it| it.opened.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        opened.unwrap_or_default()
+    }
+
     /// A lease on the client's presence; an error once it has gone.
     pub(crate) fn lease(&self) -> Result<ClientLease> {
         let presence = self.client.state(|| Presence::new(&self.client));

@@ -1,14 +1,21 @@
 //! Byte streams into a guest: consoles, channels, its screen.
 
 use tokio::io::AsyncRead;
-use virtbus_api::hypervisor::ByteStream;
+use virtbus_api::{
+    hypervisor::ByteStream,
+    storage::{VolumeReader, VolumeWriter},
+};
 use virtbus_proto::table::{DomainOpenChannel, DomainOpenConsole, DomainScreenshot, DomainScreenshotReply};
-use virtbus_rpc::stream::{self, StreamEnd};
+use virtbus_rpc::{
+    stream::{self, StreamEnd},
+    task,
+};
 
 use crate::{
     Hypervisor,
     from_wire::{self, domain},
     routes::Routes,
+    storage,
 };
 
 /// What stands behind a stream.
@@ -17,6 +24,10 @@ pub(crate) enum Pipe {
     Both(ByteStream),
     /// From the guest to the client.
     Read(Box<dyn AsyncRead + Send + Unpin>),
+    /// From a volume to the client.
+    Download(Box<dyn VolumeReader>),
+    /// From the client to a volume.
+    Upload(Box<dyn VolumeWriter>),
 }
 
 impl Pipe {
@@ -24,8 +35,10 @@ impl Pipe {
     pub(crate) fn start(self) -> StreamEnd {
         let (stream, end) = stream::channel();
         match self {
-            Self::Both(it) => drop(virtbus_rpc::task::spawn("stream of a console", stream.join(it))),
-            Self::Read(it) => drop(virtbus_rpc::task::spawn("stream of a download", stream.download(it))),
+            Self::Both(it) => drop(task::spawn("stream of a console", stream.join(it))),
+            Self::Read(it) => drop(task::spawn("stream of a picture", stream.download(it))),
+            Self::Download(it) => drop(task::spawn("stream of a download", storage::download(stream, it))),
+            Self::Upload(it) => drop(task::spawn("stream of an upload", storage::upload(stream, it))),
         }
         end
     }

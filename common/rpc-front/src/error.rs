@@ -75,25 +75,39 @@ impl Fault {
     }
 }
 
-/// Which part of the reference's library checks the arguments of a call, by the beginning of the call's name: the first
-/// that fits (observed). What begins otherwise belongs to domains.
+/// Which part of the reference's library checks the arguments of a call, by what the call's name begins with, or what it
+/// contains where it is the connection's: the first that fits (observed). What fits nothing belongs to domains.
 const DOMAINS: &[(&str, ErrorDomain)] = &[
     ("virDomainSnapshot", ErrorDomain::DomainSnapshot),
     ("virDomainCheckpoint", ErrorDomain::DomainCheckpoint),
     ("virNetwork", ErrorDomain::Network),
     ("virStorage", ErrorDomain::Storage),
     ("virNodeDevice", ErrorDomain::Nodedev),
+    ("virNodeNumOfDevices", ErrorDomain::Nodedev),
+    ("virNodeListDevices", ErrorDomain::Nodedev),
     ("virInterface", ErrorDomain::Interface),
     ("virNWFilter", ErrorDomain::Nwfilter),
     ("virSecret", ErrorDomain::Secret),
     ("virStream", ErrorDomain::Streams),
 ];
 
+const OF_THE_CONNECTION: &[(&str, ErrorDomain)] = &[
+    ("StoragePool", ErrorDomain::Storage),
+    ("NodeDevice", ErrorDomain::Nodedev),
+    ("NWFilter", ErrorDomain::Nwfilter),
+    ("Secret", ErrorDomain::Secret),
+    ("Network", ErrorDomain::Network),
+    ("Interface", ErrorDomain::Interface),
+];
+
 fn domain_of(entry: &Entry) -> ErrorDomain {
     match entry.program {
         Program::Remote => {
             let api = entry.api.unwrap_or(entry.name);
-            DOMAINS.iter().find(|(start, _)| api.starts_with(start)).map_or(ErrorDomain::Domain, |(_, it)| *it)
+            let mut begins = DOMAINS.iter().filter(|(start, _)| api.starts_with(start));
+            let mut contains =
+                OF_THE_CONNECTION.iter().filter(|(part, _)| api.starts_with("virConnect") && api.contains(part));
+            begins.next().or_else(|| contains.next()).map_or(ErrorDomain::Domain, |(_, it)| *it)
         }
         Program::Admin => ErrorDomain::Admin,
         // The calls that only QEMU has live in a library without a number.
@@ -154,10 +168,7 @@ impl std::error::Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use virtbus_proto::{
-        Procedure,
-        table::{DomainCreate, DomainSnapshotCreateXml, NetworkCreate, QemuDomainMonitorCommand},
-    };
+    use virtbus_proto::{Procedure, table::*};
 
     /// Fields as libvirtd 11.3 sends them for the same faults.
     #[test]
@@ -177,6 +188,14 @@ mod tests {
         assert_eq!((it.code, it.domain), (29, 20));
 
         assert_eq!(Fault::read_only(NetworkCreate::ENTRY).message().domain, 19);
+        let of = |entry| Fault::not_served(entry).message().domain;
+        assert_eq!(of(ConnectListAllNetworks::ENTRY), 19);
+        assert_eq!(of(ConnectListAllInterfaces::ENTRY), 26);
+        assert_eq!(of(ConnectListAllNwfilters::ENTRY), 33);
+        assert_eq!(of(ConnectListAllNodeDevices::ENTRY), 22);
+        assert_eq!(of(ConnectNumOfSecrets::ENTRY), 30);
+        assert_eq!(of(ConnectGetStoragePoolCapabilities::ENTRY), 18);
+        assert_eq!(of(ConnectListAllDomains::ENTRY), 20);
         assert_eq!(Fault::read_only(DomainSnapshotCreateXml::ENTRY).message().domain, 35);
         assert_eq!(Fault::read_only(QemuDomainMonitorCommand::ENTRY).message().domain, 0);
 

@@ -1,4 +1,4 @@
-//! Who listens to which events, and the two tasks that tell them.
+//! Who listens to which events, and the tasks that tell them.
 //!
 //! One subscription to the engine serves all clients: an event is encoded once and copied into the queues of those who
 //! listen. A client whose queue is full is disconnected by [`Client::send_message`]; a front that lags behind its
@@ -11,12 +11,14 @@ use std::sync::{
 
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use uuid::Uuid;
-use virtbus_api::{DomainEvent, Error, ErrorDomain, MonitorEvent};
+use virtbus_api::{DomainEvent, MonitorEvent, NetworkEvent, PoolEvent, SecretEvent};
+use virtbus_proto::EncodeError;
 use virtbus_rpc::peer::Client;
 
 use crate::{
     error::{Fault, Result},
-    frames::{self, EVENT_IDS},
+    frames::{self, EVENT_IDS, Frame},
+    listeners::{Listeners, already_tracked, remove},
     monitor::EventFilter,
 };
 
@@ -27,19 +29,15 @@ const LAST_OLD_EVENT: i32 = 15;
 #[derive(Debug)]
 pub(crate) struct Hub {
     /// By `virDomainEventID`.
-    domain: [RwLock<Vec<Listener>>; EVENT_IDS],
+    pub(crate) domains: Listeners,
+    /// By `virNetworkEventID`.
+    pub(crate) networks: Listeners,
+    /// By `virStoragePoolEventID`.
+    pub(crate) pools: Listeners,
+    /// By `virSecretEventID`.
+    pub(crate) secrets: Listeners,
     monitor: RwLock<Vec<MonitorListener>>,
     next_id: AtomicI32,
-}
-
-/// A client that listens to one kind of domain events.
-#[derive(Debug)]
-struct Listener {
-    client: Client,
-    /// `None` for the old form, which has no id.
-    callback: Option<i32>,
-    /// `None` for all domains.
-    domain: Option<Uuid>,
 }
 
 /// A client that listens to the monitors.
@@ -54,7 +52,10 @@ struct MonitorListener {
 impl Default for Hub {
     fn default() -> Self {
         Self {
-            domain: std::array::from_fn(|_| RwLock::default()),
+            domains: Listeners::new("domain", EVENT_IDS),
+            networks: Listeners::new("network", frames::network::EVENT_IDS),
+            pools: Listeners::new("storage pool", frames::storage::POOL_EVENT_IDS),
+            secrets: Listeners::new("secret", frames::storage::SECRET_EVENT_IDS),
             monitor: RwLock::default(),
             next_id: AtomicI32::new(0),
         }
@@ -62,36 +63,14 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Registers a callback and returns its id.
-    pub(crate) fn register(&self, client: &Client, event: i32, domain: Option<Uuid>) -> Result<i32> {
-        let listeners = self.listeners(event, false)?;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        add(listeners, Listener { client: client.clone(), callback: Some(id), domain })?;
-        Ok(id)
-    }
-
-    /// Registers in the old way: all domains, no id.
+    /// Registers for domain events in the old way.
     pub(crate) fn register_old(&self, client: &Client, event: i32) -> Result<()> {
-        let listeners = self.listeners(event, true)?;
-        add(listeners, Listener { client: client.clone(), callback: None, domain: None })
-    }
-
-    /// Ends a callback of this client's.
-    pub(crate) fn deregister(&self, client: &Client, id: i32) -> Result<()> {
-        let mine = |it: &Listener| it.client.id() == client.id() && it.callback == Some(id);
-        if self.domain.iter().any(|listeners| remove(listeners, mine)) {
-            return Ok(());
-        }
-        Err(Fault::session(format!("domain event callback {id} not registered")))
+        self.domains.register_old(client, old(event)?)
     }
 
     /// Ends what [`Hub::register_old`] began.
     pub(crate) fn deregister_old(&self, client: &Client, event: i32) -> Result<()> {
-        let mine = |it: &Listener| it.client.id() == client.id() && it.callback.is_none();
-        if remove(self.listeners(event, true)?, mine) {
-            return Ok(());
-        }
-        Err(Fault::session(format!("domain event {event} not registered")))
+        self.domains.deregister_old(client, old(event)?)
     }
 
     /// Registers for the events of QEMU monitors and returns the callback's id.
@@ -119,43 +98,10 @@ impl Hub {
 
     /// Forgets a client.
     pub(crate) fn forget(&self, client: &Client) {
-        for listeners in &self.domain {
-            remove(listeners, |it| it.client.id() == client.id());
+        for listeners in [&self.domains, &self.networks, &self.pools, &self.secrets] {
+            listeners.forget(client);
         }
         remove(&self.monitor, |it| it.client.id() == client.id());
-    }
-
-    fn listeners(&self, event: i32, old: bool) -> Result<&RwLock<Vec<Listener>>> {
-        let listeners = usize::try_from(event).ok().and_then(|it| self.domain.get(it));
-        listeners
-            .filter(|_| !old || event <= LAST_OLD_EVENT)
-            .ok_or_else(|| Fault::session(format!("unsupported event ID {event}")))
-    }
-
-    fn tell(&self, event: &DomainEvent) {
-        let frames = match frames::frames(event) {
-            Ok(frames) => frames,
-            Err(error) => {
-                tracing::error!(domain = event.domain.name, "an event does not fit on the wire: {error}");
-                return self.disconnect_listeners("an event could not be sent");
-            }
-        };
-        for frame in frames {
-            let Some(listeners) = self.domain.get(frame.event) else { continue };
-            for it in &*listeners.read().unwrap_or_else(PoisonError::into_inner) {
-                if it.domain.is_some_and(|uuid| uuid != event.domain.uuid) {
-                    continue;
-                }
-                let message = match it.callback {
-                    Some(id) => Some(frame.for_callback(id)),
-                    None => frame.for_old_client(),
-                };
-                if let Some((header, payload)) = message {
-                    // A client that is gone, or that has just been disconnected, needs no event.
-                    let _ = it.client.send_message(header, payload);
-                }
-            }
-        }
     }
 
     fn tell_monitor(&self, event: &MonitorEvent) {
@@ -179,14 +125,6 @@ impl Hub {
         }
     }
 
-    fn disconnect_listeners(&self, reason: &str) {
-        for listeners in &self.domain {
-            for it in &*listeners.read().unwrap_or_else(PoisonError::into_inner) {
-                it.client.disconnect(reason);
-            }
-        }
-    }
-
     fn disconnect_monitor_listeners(&self, reason: &str) {
         for it in &*self.monitor.read().unwrap_or_else(PoisonError::into_inner) {
             it.client.disconnect(reason);
@@ -194,55 +132,71 @@ impl Hub {
     }
 }
 
-/// Tells clients what happens to domains, until the engine ends.
-pub(crate) async fn tell_domain_events(hub: Arc<Hub>, mut events: Receiver<Arc<DomainEvent>>) {
-    loop {
-        match events.recv().await {
-            Ok(event) => hub.tell(&event),
-            Err(RecvError::Lagged(missed)) => {
-                tracing::error!("{missed} domain events were missed: disconnecting all clients that listen");
-                hub.disconnect_listeners("events were missed");
-            }
-            Err(RecvError::Closed) => return,
+/// An event that the old calls know.
+fn old(event: i32) -> Result<i32> {
+    if event <= LAST_OLD_EVENT { Ok(event) } else { Err(Fault::session(format!("unsupported event ID {event}"))) }
+}
+
+/// Sends the frames of one event to those who listen to its object.
+fn tell(listeners: &Listeners, object: Uuid, name: &str, frames: std::result::Result<Vec<Frame>, EncodeError>) {
+    match frames {
+        Ok(frames) => frames.iter().for_each(|frame| listeners.tell(frame, object)),
+        Err(error) => {
+            tracing::error!(object = name, "an event does not fit on the wire: {error}");
+            listeners.disconnect("an event could not be sent");
         }
     }
+}
+
+/// Tells clients what happens to domains, until the engine ends.
+pub(crate) async fn tell_domain_events(hub: Arc<Hub>, events: Receiver<Arc<DomainEvent>>) {
+    let heard = |it: Arc<DomainEvent>| tell(&hub.domains, it.domain.uuid, &it.domain.name, frames::frames(&it));
+    carry("domain", events, heard, |reason| hub.domains.disconnect(reason)).await;
 }
 
 /// Tells clients what QEMU monitors say, until the engine ends.
-pub(crate) async fn tell_monitor_events(hub: Arc<Hub>, mut events: Receiver<Arc<MonitorEvent>>) {
+pub(crate) async fn tell_monitor_events(hub: Arc<Hub>, events: Receiver<Arc<MonitorEvent>>) {
+    let heard = |it: Arc<MonitorEvent>| hub.tell_monitor(&it);
+    carry("monitor", events, heard, |reason| hub.disconnect_monitor_listeners(reason)).await;
+}
+
+/// Tells clients what happens to networks, until the engine ends.
+pub(crate) async fn tell_network_events(hub: Arc<Hub>, events: Receiver<NetworkEvent>) {
+    let heard = |it: NetworkEvent| {
+        let frame = frames::network::frame(&it).map(|it| vec![it]);
+        tell(&hub.networks, it.network.uuid, &it.network.name, frame);
+    };
+    carry("network", events, heard, |reason| hub.networks.disconnect(reason)).await;
+}
+
+/// Tells clients what happens to pools, until the engine ends.
+pub(crate) async fn tell_pool_events(hub: Arc<Hub>, events: Receiver<PoolEvent>) {
+    let heard = |it: PoolEvent| {
+        let frame = frames::storage::pool_frame(&it).map(|it| vec![it]);
+        tell(&hub.pools, it.pool.uuid, &it.pool.name, frame);
+    };
+    carry("pool", events, heard, |reason| hub.pools.disconnect(reason)).await;
+}
+
+/// Tells clients what happens to secrets, until the engine ends.
+pub(crate) async fn tell_secret_events(hub: Arc<Hub>, events: Receiver<SecretEvent>) {
+    let heard = |it: SecretEvent| {
+        let frame = frames::storage::secret_frame(&it).map(|it| vec![it]);
+        tell(&hub.secrets, it.secret.uuid, &it.secret.usage_id, frame);
+    };
+    carry("secret", events, heard, |reason| hub.secrets.disconnect(reason)).await;
+}
+
+/// Hands each event to `heard`. When some were missed, all who listen are disconnected, since they have missed them too.
+async fn carry<E: Clone>(kind: &str, mut events: Receiver<E>, heard: impl Fn(E), disconnect: impl Fn(&str)) {
     loop {
         match events.recv().await {
-            Ok(event) => hub.tell_monitor(&event),
+            Ok(event) => heard(event),
             Err(RecvError::Lagged(missed)) => {
-                tracing::error!("{missed} monitor events were missed: disconnecting all clients that listen");
-                hub.disconnect_monitor_listeners("monitor events were missed");
+                tracing::error!("{missed} {kind} events were missed: disconnecting all clients that listen");
+                disconnect("events were missed");
             }
             Err(RecvError::Closed) => return,
         }
     }
-}
-
-/// One registration per client, event and domain, whatever its form.
-fn add(listeners: &RwLock<Vec<Listener>>, it: Listener) -> Result<()> {
-    let mut listeners = listeners.write().unwrap_or_else(PoisonError::into_inner);
-    if listeners.iter().any(|other| other.client.id() == it.client.id() && other.domain == it.domain) {
-        return Err(already_tracked());
-    }
-    listeners.push(it);
-    Ok(())
-}
-
-fn remove<T>(listeners: &RwLock<Vec<T>>, which: impl Fn(&T) -> bool) -> bool {
-    // Most of the lists do not have the client: look before locking all others out.
-    if !listeners.read().unwrap_or_else(PoisonError::into_inner).iter().any(&which) {
-        return false;
-    }
-    let mut listeners = listeners.write().unwrap_or_else(PoisonError::into_inner);
-    let before = listeners.len();
-    listeners.retain(|it| !which(it));
-    listeners.len() < before
-}
-
-fn already_tracked() -> Fault {
-    Error::invalid_arg("event callback already tracked").in_domain(ErrorDomain::Nowhere).into()
 }

@@ -4,6 +4,9 @@
 //! differs from the next one's in four bytes; the old form is the new one without its head. Who listens is not known
 //! here.
 
+pub(crate) mod network;
+pub(crate) mod storage;
+
 use bytes::Bytes;
 use virtbus_api::{
     DomainEvent, DomainEventKind, MonitorEvent,
@@ -230,6 +233,12 @@ pub(crate) fn monitor_frame(event: &MonitorEvent) -> Result<Vec<u8>, EncodeError
 pub(crate) fn monitor_frame_for(payload: &[u8], id: i32) -> (Header, Bytes) {
     let payload = id.to_be_bytes().iter().chain(payload.iter().skip(4)).copied().collect::<Vec<u8>>();
     (Header::message(QemuDomainMonitorEvent::PROGRAM, QemuDomainMonitorEvent::NUMBER), payload.into())
+}
+
+/// Bytes as digits, as captured payloads are written down.
+#[cfg(test)]
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use bitflags::Flags;
 use uuid::Uuid;
-use virtbus_api::DomainRef;
+use virtbus_api::{DomainRef, NetworkRef, ParamValue, PoolRef, PortRef, SecretRef, TypedParam, VolumeRef};
 use virtbus_proto::{Procedure, types};
 
 use crate::error::{Fault, Result};
@@ -12,6 +12,51 @@ use crate::error::{Fault, Result};
 pub(crate) fn domain(it: &types::Domain) -> DomainRef {
     tracing::Span::current().record("domain", it.name.as_str());
     DomainRef { name: it.name.clone(), uuid: Uuid::from_bytes(it.uuid), id: u32::try_from(it.id).ok() }
+}
+
+/// The network that a client names, likewise.
+pub(crate) fn network(it: &types::Network) -> NetworkRef {
+    tracing::Span::current().record("object", it.name.as_str());
+    NetworkRef { name: it.name.clone(), uuid: Uuid::from_bytes(it.uuid) }
+}
+
+/// The port of a network that a client names.
+pub(crate) fn port(it: &types::NetworkPort) -> PortRef {
+    PortRef { network: network(&it.net), uuid: Uuid::from_bytes(it.uuid) }
+}
+
+/// The pool that a client names, likewise.
+pub(crate) fn pool(it: &types::StoragePool) -> PoolRef {
+    tracing::Span::current().record("object", it.name.as_str());
+    PoolRef { name: it.name.clone(), uuid: Uuid::from_bytes(it.uuid) }
+}
+
+/// The volume that a client names: by pool and name; the key is what the client believes.
+pub(crate) fn volume(it: &types::StorageVol) -> VolumeRef {
+    tracing::Span::current().record("object", tracing::field::display(format_args!("{}/{}", it.pool, it.name)));
+    VolumeRef { pool: it.pool.clone(), name: it.name.clone(), key: it.key.clone() }
+}
+
+/// The secret that a client names, likewise.
+pub(crate) fn secret(it: &types::Secret) -> SecretRef {
+    let uuid = Uuid::from_bytes(it.uuid);
+    tracing::Span::current().record("object", tracing::field::display(uuid));
+    SecretRef { uuid, usage_type: it.usage_type, usage_id: it.usage_id.clone() }
+}
+
+/// Named values.
+pub(crate) fn params(them: Vec<types::TypedParam>) -> Vec<TypedParam> {
+    use types::TypedValue;
+    let value = |it| match it {
+        TypedValue::Int(it) => ParamValue::Int(it),
+        TypedValue::Uint(it) => ParamValue::Uint(it),
+        TypedValue::Llong(it) => ParamValue::Llong(it),
+        TypedValue::Ullong(it) => ParamValue::Ullong(it),
+        TypedValue::Double(it) => ParamValue::Double(it),
+        TypedValue::Boolean(it) => ParamValue::Boolean(it),
+        TypedValue::String(it) => ParamValue::String(it),
+    };
+    them.into_iter().map(|it| TypedParam::new(it.field, value(it.value))).collect()
 }
 
 /// The flags of call `args`, refused where a bit is none of `F`'s.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tracing::Instrument;
-use virtbus_api::HypervisorDriver;
 use virtbus_rpc::{
     call::{Call, Reply, Service},
     error::Failure,
@@ -13,7 +12,7 @@ use virtbus_rpc::{
 };
 
 use crate::{
-    Hypervisor,
+    Hypervisor, Network, Storage,
     admin::Admin,
     client::{Context, Presence},
     error::Fault,
@@ -38,12 +37,32 @@ impl<D: ?Sized> std::fmt::Debug for Front<D> {
 impl Front<Hypervisor> {
     /// A front of `driver`. From now on its events go to the clients that listen; two tasks do that until the engine
     /// ends, so this must be called within a runtime.
-    pub fn new(driver: Arc<dyn HypervisorDriver>) -> Self {
+    pub fn new(driver: Arc<Hypervisor>) -> Self {
         let hub = Arc::new(Hub::default());
         let (domain, monitor) = (driver.events(), driver.monitor_events());
         drop(task::spawn("domain events to RPC clients", events::tell_domain_events(hub.clone(), domain)));
         drop(task::spawn("monitor events to RPC clients", events::tell_monitor_events(hub.clone(), monitor)));
         Self { driver, routes: crate::routes(), hub }
+    }
+}
+
+impl Front<Storage> {
+    /// A front of `driver`, as [`Front::new`].
+    pub fn of_storage(driver: Arc<Storage>) -> Self {
+        let hub = Arc::new(Hub::default());
+        let (pool, secret) = (driver.pool_events(), driver.secret_events());
+        drop(task::spawn("pool events to RPC clients", events::tell_pool_events(hub.clone(), pool)));
+        drop(task::spawn("secret events to RPC clients", events::tell_secret_events(hub.clone(), secret)));
+        Self { driver, routes: crate::storage_routes(), hub }
+    }
+}
+
+impl Front<Network> {
+    /// A front of `driver`, as [`Front::new`].
+    pub fn of_network(driver: Arc<Network>) -> Self {
+        let hub = Arc::new(Hub::default());
+        drop(task::spawn("network events to RPC clients", events::tell_network_events(hub.clone(), driver.events())));
+        Self { driver, routes: crate::network_routes(), hub }
     }
 }
 
@@ -68,7 +87,8 @@ impl<D: ?Sized + Send + Sync + 'static> Service for Front<D> {
             "call",
             client = client.id(),
             procedure = call.entry.name,
-            domain = tracing::field::Empty
+            domain = tracing::field::Empty,
+            object = tracing::field::Empty
         );
         let served = match handler {
             Handler::View(serve) => span.in_scope(|| serve(&cx, &call.body)),

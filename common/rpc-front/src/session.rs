@@ -6,14 +6,17 @@ use virtbus_api::{Error, ErrorCode, ErrorDomain};
 use virtbus_proto::{
     Entry, Procedure, Program,
     table::{
-        ConnectClose, ConnectGetUri, ConnectGetUriReply, ConnectIsSecure, ConnectIsSecureReply, ConnectOpen,
-        ConnectRegisterCloseCallback, ConnectSupportsFeature, ConnectSupportsFeatureReply,
-        ConnectUnregisterCloseCallback,
+        ConnectClose, ConnectGetCapabilities, ConnectGetCapabilitiesReply, ConnectGetLibVersion,
+        ConnectGetLibVersionReply, ConnectGetType, ConnectGetTypeReply, ConnectGetUri, ConnectGetUriReply,
+        ConnectIsSecure, ConnectIsSecureReply, ConnectOpen, ConnectRegisterCloseCallback, ConnectSupportsFeature,
+        ConnectSupportsFeatureReply, ConnectUnregisterCloseCallback,
     },
 };
+use virtbus_schema::xml::YesNo;
 
 use crate::{
-    Hypervisor,
+    Hypervisor, Network, Storage,
+    admin::LIBRARY_VERSION,
     error::{Fault, Result},
     from_wire,
     routes::Routes,
@@ -29,25 +32,58 @@ bitflags::bitflags! {
     }
 }
 
-/// Features of a hypervisor daemon (`VIR_DRV_FEATURE_*`), as the QEMU driver of the reference answers (observed).
-/// Migration is not served yet, so its features (3, 4, 6, 7, 11 to 13) are not claimed.
-const FEATURES: &[i32] = &[
-    8,  // FD_PASSING
-    9,  // TYPED_PARAM_STRING
-    10, // PROGRAM_KEEPALIVE
-    14, // REMOTE_EVENT_CALLBACK
-    15, // REMOTE_CLOSE_CALLBACK
-    16, // NETWORK_UPDATE_HAS_CORRECT_ORDER: asked here, answered for virtnetworkd
-];
+/// What a session must know of an engine.
+pub(crate) trait Session: Send + Sync + 'static {
+    /// What it supports (`VIR_DRV_FEATURE_*`), as the reference's driver answers (observed).
+    const FEATURES: &[i32];
 
-pub(crate) fn routes() -> Routes<Hypervisor> {
-    Routes::<Hypervisor>::default()
+    /// The URIs that open it. The first is what a client gets that names none.
+    fn uris(&self) -> Vec<String>;
+}
+
+impl Session for Hypervisor {
+    /// Migration is not served yet, so its features (3, 4, 6, 7, 11 to 13) are not claimed.
+    const FEATURES: &[i32] = &[
+        8,  // FD_PASSING
+        9,  // TYPED_PARAM_STRING
+        10, // PROGRAM_KEEPALIVE
+        14, // REMOTE_EVENT_CALLBACK
+        15, // REMOTE_CLOSE_CALLBACK
+        16, // NETWORK_UPDATE_HAS_CORRECT_ORDER: asked here, answered for virtnetworkd
+    ];
+
+    fn uris(&self) -> Vec<String> {
+        vec![self.uri()]
+    }
+}
+
+impl Session for Network {
+    const FEATURES: &[i32] = &[8, 9, 10, 14, 15, 16];
+
+    fn uris(&self) -> Vec<String> {
+        vec![self.uri()]
+    }
+}
+
+impl Session for Storage {
+    const FEATURES: &[i32] = &[8, 10, 14, 15];
+
+    /// Whoever opens the one has the other as well: daemons that relay need a single connection.
+    fn uris(&self) -> Vec<String> {
+        let own = self.uri();
+        let secret = format!("secret:{}", own.split_once(':').map_or("", |(_, rest)| rest));
+        vec![own, secret]
+    }
+}
+
+pub(crate) fn routes<D: ?Sized + Session>() -> Routes<D> {
+    Routes::<D>::default()
         .on_view(|cx, a: ConnectOpen| {
             let flags: OpenFlags = from_wire::flags(&a, a.flags)?;
             if cx.client.is_open() {
                 return Err(Fault::session("connection already open"));
             }
-            check_uri(a.name.as_deref().unwrap_or_default(), &cx.driver.uri())?;
+            cx.set_opened(choose(a.name.as_deref().unwrap_or_default(), &cx.driver.uris())?);
             if flags.contains(OpenFlags::READ_ONLY) {
                 cx.client.set_read_only();
             }
@@ -55,9 +91,9 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
         })
         .on_last(|_, ConnectClose {}| Ok(()))
         .on_view(|_, a: ConnectSupportsFeature| {
-            Ok(ConnectSupportsFeatureReply { supported: i32::from(FEATURES.contains(&a.feature)) })
+            Ok(ConnectSupportsFeatureReply { supported: i32::from(D::FEATURES.contains(&a.feature)) })
         })
-        .on_view(|cx, ConnectGetUri {}| Ok(ConnectGetUriReply { uri: cx.driver.uri() }))
+        .on_view(|cx, ConnectGetUri {}| Ok(ConnectGetUriReply { uri: cx.opened() }))
         // Over a Unix socket nothing can be overheard.
         .on_view(|_, ConnectIsSecure {}| Ok(ConnectIsSecureReply { secure: 1 }))
         // The event behind these tells that a connection further on was lost; there is none further on.
@@ -65,12 +101,37 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
         .on_view(|_, ConnectUnregisterCloseCallback {}| Ok(()))
 }
 
-/// Accepts the URI that a client opens here, or refuses it as the reference does. An empty one means "whatever is here".
-fn check_uri(asked: &str, own: &str) -> Result<()> {
-    if asked.is_empty() {
-        return Ok(());
-    }
+/// What a daemon without a hypervisor says of itself. Nothing else of the host: the reference's do not either (observed).
+pub(crate) fn single_routes<D: ?Sized + Session>() -> Routes<D> {
+    Routes::<D>::default()
+        .on_view(|cx, ConnectGetType {}| {
+            let opened = cx.opened();
+            Ok(ConnectGetTypeReply { r#type: opened.split(':').next().unwrap_or_default().to_owned() })
+        })
+        .on_view(|_, ConnectGetLibVersion {}| Ok(ConnectGetLibVersionReply { lib_ver: LIBRARY_VERSION }))
+}
+
+/// The capabilities of a storage connection: the kinds of pools there are, in the reference's layout (observed).
+pub(crate) fn storage_routes() -> Routes<Storage> {
+    Routes::<Storage>::default().on_view(|cx, ConnectGetCapabilities {}| {
+        if !cx.opened().starts_with("storage:") {
+            return Err(Fault::not_served(ConnectGetCapabilities::ENTRY));
+        }
+        let known = cx.driver.capabilities().pools.into_iter().filter(|it| it.supported == YesNo::Yes);
+        let kinds: String = known.map(|it| format!("      <value>{}</value>\n", it.kind.as_str())).collect();
+        let capabilities = format!(
+            "<capabilities>\n\n  <pool>\n    <enum name='type'>\n{kinds}    </enum>\n  </pool>\n\n</capabilities>\n"
+        );
+        Ok(ConnectGetCapabilitiesReply { capabilities })
+    })
+}
+
+/// Which of a daemon's own URIs a client opens, or why none, in the reference's words. An empty name means the first.
+fn choose(asked: &str, own: &[String]) -> Result<String> {
     let no_connect = |detail: &str| Error::new(ErrorCode::NoConnect, detail).in_domain(ErrorDomain::Nowhere).into();
+    if asked.is_empty() {
+        return own.first().cloned().ok_or_else(|| no_connect(asked));
+    }
     if asked.contains(|it: char| it.is_whitespace() || it.is_control()) {
         return Err(Error::internal(format!("Unable to parse URI {asked}")).in_domain(ErrorDomain::Uri).into());
     }
@@ -78,15 +139,16 @@ fn check_uri(asked: &str, own: &str) -> Result<()> {
         Some((scheme, rest)) if !scheme.contains('/') => (scheme, rest),
         _ => return Err(no_connect(&format!("URI '{asked}' does not include a driver name"))),
     };
-    let (scheme, rest) = own.split_once(':').unwrap_or((own, ""));
     let (host, path) = host_and_path(asked_rest);
-    if asked_scheme != scheme || !host.is_empty() {
+    let known = own.iter().filter_map(|it| it.split_once(':').map(|(scheme, rest)| (it, scheme, rest)));
+    let Some((uri, scheme, rest)) = known.into_iter().find(|(_, scheme, _)| *scheme == asked_scheme && host.is_empty())
+    else {
         return Err(no_connect(asked));
-    }
+    };
     if path == host_and_path(rest).1 {
-        return Ok(());
+        return Ok(uri.clone());
     }
-    let detail = format!("unexpected {scheme} URI path '{path}', try {own}");
+    let detail = format!("unexpected {scheme} URI path '{path}', try {uri}");
     Err(Error::internal(detail).in_domain(ErrorDomain::Nowhere).into())
 }
 
@@ -119,9 +181,10 @@ mod tests {
     /// What libvirtd 11.3 answered in session mode.
     #[test]
     fn uris_are_accepted_and_refused_as_the_reference_does() {
-        let own = "qemu:///session";
+        let own = ["qemu:///session".to_owned()];
+        let choose = |uri| choose(uri, &own);
         for uri in ["", "qemu:///session", "qemu:///session?x=y", "qemu:///session#f", "qemu://root@/session"] {
-            assert!(check_uri(uri, own).is_ok(), "{uri}");
+            assert!(choose(uri).is_ok(), "{uri}");
         }
         for (uri, code, text) in [
             ("qemu:///system", 1, "internal error: unexpected qemu URI path '/system', try qemu:///session"),
@@ -134,9 +197,22 @@ mod tests {
             ("///session", 5, "no connection driver available for URI '///session' does not include a driver name"),
             ("not a uri", 1, "internal error: Unable to parse URI not a uri"),
         ] {
-            let fault = check_uri(uri, own).unwrap_err().into_message();
+            let fault = choose(uri).unwrap_err().into_message();
             assert_eq!((fault.code, fault.message.as_deref()), (code, Some(text)), "{uri}");
         }
-        assert_eq!(check_uri("qemu://host/session", own).unwrap_err().message().code, 5);
+        assert_eq!(choose("qemu://host/session").unwrap_err().message().code, 5);
+    }
+
+    /// What libvirtd 11.3 answered to the drivers that have no hypervisor.
+    #[test]
+    fn each_of_several_uris_opens() {
+        let own = ["storage:///system".to_owned(), "secret:///system".to_owned()];
+        assert_eq!(choose("", &own).as_deref(), Ok("storage:///system"));
+        assert_eq!(choose("secret:///system", &own).as_deref(), Ok("secret:///system"));
+        let refusal = |uri| choose(uri, &own).unwrap_err().into_message();
+        let text = "internal error: unexpected secret URI path '/session', try secret:///system";
+        let fault = refusal("secret:///session");
+        assert_eq!((fault.code, fault.domain, fault.message.as_deref()), (1, 0, Some(text)));
+        assert_eq!(refusal("network:///system").code, 5);
     }
 }

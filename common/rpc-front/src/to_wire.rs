@@ -1,14 +1,19 @@
 //! What engines answer, as clients read it. Nothing is decided here.
 
+use std::net::IpAddr;
+
 use virtbus_api::{
-    DomainRef, ParamValue, TypedParam,
+    DomainRef, NetworkRef, ParamValue, PoolRef, PortRef, SecretRef, TypedParam, VolumeRef,
     hypervisor::{DomainInfo, JobInfo, NodeInfo, State},
+    network::Lease,
 };
 use virtbus_proto::{
     table::{DomainGetInfoReply, DomainGetJobInfoReply, DomainGetStateReply, NodeGetInfoReply},
     types,
     xdr::FixedChars,
 };
+
+use crate::error::{Fault, Result};
 
 /// A domain; id -1 stands for one that is not active.
 pub(crate) fn domain(it: &DomainRef) -> types::Domain {
@@ -17,6 +22,69 @@ pub(crate) fn domain(it: &DomainRef) -> types::Domain {
         uuid: *it.uuid.as_bytes(),
         id: it.id.and_then(|it| i32::try_from(it).ok()).unwrap_or(-1),
     }
+}
+
+/// A network.
+pub(crate) fn network(it: &NetworkRef) -> types::Network {
+    types::Network { name: it.name.clone(), uuid: *it.uuid.as_bytes() }
+}
+
+/// A port of a network.
+pub(crate) fn port(it: &PortRef) -> types::NetworkPort {
+    types::NetworkPort { net: network(&it.network), uuid: *it.uuid.as_bytes() }
+}
+
+/// A pool.
+pub(crate) fn pool(it: &PoolRef) -> types::StoragePool {
+    types::StoragePool { name: it.name.clone(), uuid: *it.uuid.as_bytes() }
+}
+
+/// A volume.
+pub(crate) fn volume(it: &VolumeRef) -> types::StorageVol {
+    types::StorageVol { pool: it.pool.clone(), name: it.name.clone(), key: it.key.clone() }
+}
+
+/// A secret.
+pub(crate) fn secret(it: &SecretRef) -> types::Secret {
+    types::Secret { uuid: *it.uuid.as_bytes(), usage_type: it.usage_type, usage_id: it.usage_id.clone() }
+}
+
+/// A lease; its type is `virIPAddrType`.
+pub(crate) fn lease(it: &Lease) -> types::NetworkDhcpLease {
+    let r#type = match it.address {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(_) => 1,
+    };
+    types::NetworkDhcpLease {
+        iface: it.interface.clone(),
+        expirytime: it.expires,
+        r#type,
+        mac: it.mac.clone(),
+        iaid: it.iaid.clone(),
+        ipaddr: it.address.to_string(),
+        prefix: it.prefix,
+        hostname: it.hostname.clone(),
+        clientid: it.client_id.clone(),
+    }
+}
+
+/// A list and its length; the length alone where no results are wanted. The protocol has no way to send more than
+/// `limit`: saying so is better than a list that seems complete.
+pub(crate) fn list<T, W>(
+    need_results: i32,
+    found: &[T],
+    limit: usize,
+    what: &str,
+    item: impl Fn(&T) -> W,
+) -> Result<(Vec<W>, u32)> {
+    let ret = count(found.len());
+    if need_results == 0 {
+        return Ok((Vec::new(), ret));
+    }
+    if found.len() > limit {
+        return Err(Fault::protocol(format!("Too many {what} '{}' for limit '{limit}'", found.len())));
+    }
+    Ok((found.iter().map(item).collect(), ret))
 }
 
 /// C's truth.

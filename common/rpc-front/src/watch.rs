@@ -16,10 +16,10 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
     Routes::<Hypervisor>::default()
         .on_view(|cx, a: ConnectDomainEventCallbackRegisterAny| {
             let domain = a.dom.as_ref().map(|it| from_wire::domain(it).uuid);
-            let callback_id = cx.hub.register(&cx.client, a.event_id, domain)?;
+            let callback_id = cx.hub.domains.register(&cx.client, a.event_id, domain)?;
             Ok(ConnectDomainEventCallbackRegisterAnyReply { callback_id })
         })
-        .on_view(|cx, a: ConnectDomainEventCallbackDeregisterAny| cx.hub.deregister(&cx.client, a.callback_id))
+        .on_view(|cx, a: ConnectDomainEventCallbackDeregisterAny| cx.hub.domains.deregister(&cx.client, a.callback_id))
         .on_view(|cx, a: ConnectDomainEventRegisterAny| cx.hub.register_old(&cx.client, a.event_id))
         .on_view(|cx, a: ConnectDomainEventDeregisterAny| cx.hub.deregister_old(&cx.client, a.event_id))
         // The reference answers 0 to both whatever there is (observed).

@@ -5,21 +5,14 @@
 mod stand;
 
 use bytes::Bytes;
-use stand::{Stand, document};
+use stand::{Stand, document, refusal};
 use virtbus_proto::{
     Event, Xdr,
     events::{DomainEventCallbackLifecycle, DomainEventLifecycle, QemuDomainMonitorEvent},
     table::*,
     types::Domain,
 };
-use virtbus_rpc::client::{CallError, Connection, Packet};
-
-/// The code and the text of a refusal.
-fn refusal<T: std::fmt::Debug>(result: Result<T, CallError>) -> (i32, String) {
-    let error = result.expect_err("a refusal");
-    let message = error.refusal().unwrap_or_else(|| panic!("no refusal: {error}"));
-    (message.code, message.message.clone().unwrap_or_default())
-}
+use virtbus_rpc::client::{Connection, Packet};
 
 async fn define(client: &Connection, name: &str) -> Domain {
     client.call(&DomainDefineXmlFlags { xml: document(name), flags: 0 }).await.expect("defined").dom

@@ -27,6 +27,13 @@ pub struct Patience {
     pub count: u32,
 }
 
+impl Patience {
+    /// The patience of a configuration file's words: an interval of -1 or 0 seconds switches the pings off.
+    pub fn of(interval: i32, count: u32) -> Self {
+        Self { interval: Duration::from_secs(interval.try_into().unwrap_or(0)), count }
+    }
+}
+
 impl Default for Patience {
     /// The defaults of the reference's daemons.
     fn default() -> Self {

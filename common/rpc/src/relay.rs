@@ -11,7 +11,7 @@ mod backend;
 mod dial;
 mod ledger;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::task::Context;
 
 pub use virtbus_proto::Owner;
@@ -33,6 +33,25 @@ pub struct Daemon {
     pub uri: String,
 }
 
+impl Daemon {
+    /// The daemon that owns the procedures of `owner`, by libvirt's names, with its sockets in the directory `run`.
+    /// [`Owner::Session`] has none of its own and means the hypervisor's.
+    pub fn of(owner: Owner, run: &Path, is_session: bool) -> Self {
+        let driver = match owner {
+            Owner::Qemu | Owner::Session => "qemu",
+            Owner::Network => "network",
+            Owner::Storage => "storage",
+        };
+        let socket = |suffix: &str| run.join(format!("virt{driver}d-sock{suffix}"));
+        let mode = if is_session { "session" } else { "system" };
+        Self {
+            socket: socket(""),
+            read_only_socket: (!is_session).then(|| socket("-ro")),
+            uri: format!("{driver}:///{mode}"),
+        }
+    }
+}
+
 /// The daemons that calls are passed on to, by whose procedures they are.
 #[derive(Debug, Clone, Default)]
 pub struct Backends {
@@ -51,6 +70,11 @@ impl Backends {
         self.daemons.retain(|(it, _)| *it != owner);
         self.daemons.push((owner, daemon));
         self
+    }
+
+    /// The daemons for the procedures of `owners`, each as [`Daemon::of`] has it.
+    pub fn in_directory(owners: &[Owner], run: &Path, is_session: bool) -> Self {
+        owners.iter().fold(Self::new(), |all, owner| all.with(*owner, Daemon::of(*owner, run, is_session)))
     }
 
     /// The daemon for the procedures of `owner`.

@@ -45,6 +45,19 @@ pub struct Limits {
     pub keepalive: Patience,
 }
 
+impl Limits {
+    /// The limits of a configuration file's words: clients, requests of each, and the [`Patience`] with them.
+    pub fn of((max_clients, max_client_requests, interval, count): (u32, u32, i32, u32)) -> Self {
+        let number = |it: u32| usize::try_from(it).unwrap_or(usize::MAX);
+        Self {
+            max_clients: number(max_clients),
+            max_client_requests: number(max_client_requests),
+            keepalive: Patience::of(interval, count),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

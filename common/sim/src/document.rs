@@ -9,11 +9,14 @@ use virtbus_schema::{
 
 /// The document's UUID, made up where it has none; so a document without one never replaces another.
 pub(crate) fn settle_uuid(it: &mut Domain) -> Uuid {
-    // Nobody guesses UUIDs of the simulator, so a count is as good as chance.
+    *it.uuid.get_or_insert_with(new_uuid)
+}
+
+/// A UUID that nothing else here has. Nobody guesses UUIDs of the simulator, so a count is as good as chance.
+pub(crate) fn new_uuid() -> Uuid {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
-    let number = || u128::from(COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    let new = || Uuid::from_u128(0x5105_1051_5105_4105_8105_0000_0000_0000 + number());
-    *it.uuid.get_or_insert_with(new)
+    let number = u128::from(COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    Uuid::from_u128(0x5105_1051_5105_4105_8105_0000_0000_0000 + number)
 }
 
 /// The memory that the guest may have.

@@ -1,4 +1,4 @@
-//! A hypervisor without a host: the engine traits over domains that exist in memory alone.
+//! Daemons without a host: the engine traits over domains, pools and networks that exist in memory alone.
 //!
 //! It serves `test:///default` and the tests of the fronts. States, errors and events are those of a real engine; no
 //! process, file or device is behind them, and nothing survives it.
@@ -6,7 +6,9 @@
 mod document;
 mod domains;
 mod guest;
+mod network;
 mod node;
+mod storage;
 mod table;
 
 use std::{
@@ -20,6 +22,8 @@ use virtbus_api::{
     hypervisor::{Devices, Migration, Snapshots, Stats},
 };
 
+pub use network::{SimNetwork, Update};
+pub use storage::SimStorage;
 use table::Table;
 
 /// Events that a front may lag behind by.
@@ -71,3 +75,11 @@ impl Devices for Sim {}
 impl Migration for Sim {}
 impl Snapshots for Sim {}
 impl Stats for Sim {}
+
+/// Whether an object is listed: in each group of bits of which any is asked for, one must hold.
+fn passes<F: Copy>(groups: &[&[(F, bool)]], is_asked: impl Fn(F) -> bool) -> bool {
+    groups.iter().all(|group| {
+        let mut asked = group.iter().filter(|(bit, _)| is_asked(*bit)).peekable();
+        asked.peek().is_none() || asked.any(|(_, holds)| *holds)
+    })
+}

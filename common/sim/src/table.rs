@@ -63,10 +63,7 @@ impl Guest {
             &[(F::HAS_SNAPSHOT, false), (F::NO_SNAPSHOT, true)],
             &[(F::HAS_CHECKPOINT, false), (F::NO_CHECKPOINT, true)],
         ];
-        groups.iter().all(|group| {
-            let mut asked = group.iter().filter(|(bit, _)| filter.contains(*bit)).peekable();
-            asked.peek().is_none() || asked.any(|(_, holds)| *holds)
-        })
+        crate::passes(&groups, |bit| filter.contains(bit))
     }
 }
 

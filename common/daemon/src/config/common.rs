@@ -117,6 +117,19 @@ impl DaemonConfig {
     }
 }
 
+impl DaemonConfig {
+    /// What the main server takes on: clients, requests of each, interval and count of its keepalive.
+    pub fn clients(&self) -> (u32, u32, i32, u32) {
+        (self.max_clients, self.max_client_requests, self.keepalive_interval, self.keepalive_count)
+    }
+
+    /// The same for the server of the admin socket.
+    pub fn admin_clients(&self) -> (u32, u32, i32, u32) {
+        let (interval, count) = (self.admin_keepalive_interval, self.admin_keepalive_count);
+        (self.admin_max_clients, self.admin_max_client_requests, interval, count)
+    }
+}
+
 impl Default for DaemonConfig {
     fn default() -> Self {
         // An empty file has no value that could be wrong; the fields below are unreachable then.

@@ -9,29 +9,52 @@ use std::{
 
 use tempfile::TempDir;
 use virtbus_rpc::{
-    client::Connection,
+    call::Service,
+    client::{CallError, Connection},
     peer::SocketKind,
     server::{Limits, Server},
     task,
 };
 use virtbus_rpc_front::{Admin, Front};
-use virtbus_sim::Sim;
+use virtbus_sim::{Sim, SimNetwork, SimStorage};
 
 /// The daemon.
-pub(crate) struct Stand {
-    pub(crate) sim: Sim,
+pub(crate) struct Stand<S = Sim> {
+    pub(crate) sim: S,
     pub(crate) server: Server,
     pub(crate) uri: &'static str,
     dir: TempDir,
 }
 
-impl Stand {
+impl Stand<Sim> {
     /// Serves a simulated daemon at `qemu:///system` on three sockets: `sock`, `sock-ro` and `admin-sock`.
     pub(crate) fn new() -> Self {
-        let uri = "qemu:///system";
+        let sim = Sim::new("qemu:///system");
+        Self::of("qemu:///system", sim.clone(), Front::new(Arc::new(sim)))
+    }
+}
+
+impl Stand<SimStorage> {
+    /// Serves a simulated daemon at `storage:///system`.
+    pub(crate) fn of_storage() -> Self {
+        let sim = SimStorage::new("storage:///system");
+        Self::of("storage:///system", sim.clone(), Front::of_storage(Arc::new(sim)))
+    }
+}
+
+impl Stand<SimNetwork> {
+    /// Serves a simulated daemon at `network:///system`.
+    pub(crate) fn of_network() -> Self {
+        let sim = SimNetwork::new("network:///system");
+        Self::of("network:///system", sim.clone(), Front::of_network(Arc::new(sim)))
+    }
+}
+
+impl<S> Stand<S> {
+    fn of(uri: &'static str, sim: S, front: impl Service) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let (sim, limits) = (Sim::new(uri), Limits::default());
-        let server = Server::new(Arc::new(Front::new(Arc::new(sim.clone()))), limits);
+        let limits = Limits::default();
+        let server = Server::new(Arc::new(front), limits);
         let about = Arc::new(Admin::default());
         let admin = Server::new(Arc::new(Front::of_admin(about.clone())), limits);
         about.add("virtqemud", server.clone(), limits);
@@ -73,4 +96,11 @@ pub(crate) fn document(name: &str) -> String {
         "<domain type='qemu'><name>{name}</name><memory>65536</memory><currentMemory>32768</currentMemory>\
          <vcpu current='1'>2</vcpu><os><type arch='x86_64'>hvm</type></os></domain>"
     )
+}
+
+/// The code and the text of a refusal.
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, CallError>) -> (i32, String) {
+    let error = result.expect_err("a refusal");
+    let message = error.refusal().unwrap_or_else(|| panic!("no refusal: {error}"));
+    (message.code, message.message.clone().unwrap_or_default())
 }
