@@ -1,7 +1,7 @@
 //! Devices in QEMU's terms: each kind of the domain document has its twin here, in the file of the same name.
 //!
 //! A twin says once what its device is made of ([`QemuDevice::parts`]); cold start, plugging, unplugging and rollback are made
-//! from that. Kinds that are not done yet say so ([`unsupported`]): they are listed in [`UNSUPPORTED`].
+//! from that.
 
 pub mod address;
 pub mod alias;
@@ -11,30 +11,41 @@ mod channel;
 pub mod chardev;
 mod console;
 mod controller;
+mod crypto;
 mod cx;
 pub mod disk;
+pub(crate) mod filesystem;
 mod graphics;
+mod hostdev;
 mod hub;
 mod input;
 mod interface;
+mod iommu;
+mod lease;
 mod memballoon;
+mod memory;
 mod panic;
 mod parallel;
 pub mod part;
 pub mod props;
+mod pstore;
+mod redirdev;
 mod rng;
+pub mod secret;
 mod serial;
+mod shmem;
+mod smartcard;
 mod sound;
-mod unsupported;
+pub(crate) mod tpm;
 mod video;
+mod vsock;
 mod watchdog;
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::AnyDevice;
 
-pub use cx::{Cx, Network};
+pub use cx::{Cx, HostEnds, Network};
 pub use part::Part;
-pub use unsupported::UNSUPPORTED;
 
 /// What of the host a device uses: to be labelled, passed on, allowed, or claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]

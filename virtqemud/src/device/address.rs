@@ -93,6 +93,15 @@ pub fn virtio_driver(stem: &str, model: &str) -> String {
     }
 }
 
+/// The same by the place: devices of virtio's own bus have no transitional form.
+#[must_use]
+pub fn virtio_device(stem: &str, model: &str, address: Option<&Address>) -> String {
+    match address {
+        Some(Address::VirtioMmio) => format!("{stem}-device"),
+        _ => virtio_driver(stem, model),
+    }
+}
+
 /// The shared options in QEMU's words.
 #[must_use]
 pub fn virtio(options: Option<&VirtioOptions>) -> Virtio {

@@ -15,6 +15,9 @@ pub(super) fn indices(domain: &Domain) -> BTreeMap<String, u32> {
         .iter()
         .map(|it| (&it.info.alias, &it.info.boot))
         .chain(devices.interfaces.iter().map(|it| (&it.info.alias, &it.info.boot)))
+        .chain(devices.filesystems.iter().map(|it| (&it.info.alias, &it.info.boot)))
+        .chain(devices.hostdevs.iter().map(|it| (&it.info.alias, &it.info.boot)))
+        .chain(devices.redirdevs.iter().map(|it| (&it.info.alias, &it.info.boot)))
         .filter_map(|(alias, boot)| Some((alias.as_ref()?.name.clone(), boot.as_ref()?.order)))
         .peekable();
     if ordered.peek().is_some() {

@@ -37,7 +37,7 @@ impl QemuDevice for Channel {
                 let place = place(info.address.as_ref(), info.acpi_index, cx)?;
                 let port =
                     Port { driver: "virtserialport", place, chardev: backend.id().to_owned(), id: id.to_owned(), name };
-                Ok(vec![Part::Chardev(backend), Part::device(id, &port)?])
+                Ok([backend.into_parts()?, vec![Part::device(id, &port)?]].concat())
             }
             ChannelTarget::Guestfwd { address, port } => {
                 let (Some(address), Some(port)) = (address, port) else {
@@ -45,7 +45,7 @@ impl QemuDevice for Channel {
                 };
                 let rule = format!("tcp:{address}:{port}-chardev:{}", backend.id());
                 let forward = Forward { r#type: "user", guestfwd: vec![Text { str: rule }], id: id.to_owned() };
-                Ok(vec![Part::Chardev(backend), Part::netdev(id, &forward)?])
+                Ok([backend.into_parts()?, vec![Part::netdev(id, &forward)?]].concat())
             }
             ChannelTarget::Xen { .. } => {
                 Err(Error::unsupported_config("channel target 'xen' is not supported by QEMU"))

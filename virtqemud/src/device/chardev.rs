@@ -14,8 +14,11 @@ use virtbus_schema::domain::device::chardev::{
 };
 use virtbus_schema::xml::{OnOff, YesNo};
 
-use super::props::Props;
-use super::{Cx, Resource};
+use super::props::{Props, props};
+use super::{Cx, Part, Resource};
+
+/// Where the certificates of QEMU's servers and clients lie.
+const CERTIFICATES: &str = "/etc/pki/qemu";
 
 /// A character device.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +34,10 @@ pub struct Chardev {
 /// A socket that is listened on or connected to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Socket {
-    /// Whether QEMU listens. It never waits for a client.
+    /// Whether QEMU listens.
     pub server: bool,
+    /// Whether it waits for the first client before it does anything else.
+    pub waits: bool,
     /// Milliseconds until it connects again after a loss; 0 does not.
     pub reconnect_ms: Option<u64>,
 }
@@ -101,8 +106,8 @@ pub enum Backend {
     Udp {
         /// Where to send: host and port.
         to: (String, String),
-        /// Where to receive: address and port; empty texts as the document has them.
-        from: Option<(String, String)>,
+        /// Where to receive: address, empty for any, and port, 0 for any.
+        from: (String, String),
     },
     /// SPICE's guest agent and smart cards.
     SpiceVmc {
@@ -133,7 +138,7 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace(',', ",,")
 }
 
-fn on_off(value: bool) -> &'static str {
+pub(super) fn on_off(value: bool) -> &'static str {
     if value { "on" } else { "off" }
 }
 
@@ -141,7 +146,7 @@ impl Socket {
     /// The pairs after the address.
     fn pairs(&self, out: &mut String) {
         if self.server {
-            out.push_str(",server=on,wait=off");
+            out.push_str(if self.waits { ",server=on" } else { ",server=on,wait=off" });
         }
         if let Some(reconnect) = self.reconnect_ms {
             let _ = write!(out, ",reconnect-ms={reconnect}");
@@ -151,7 +156,7 @@ impl Socket {
     fn members(&self, address: &Value) -> Value {
         let mut it = json!({"addr": address, "server": self.server});
         if self.server {
-            it["wait"] = json!(false);
+            it["wait"] = json!(self.waits);
         }
         if let Some(reconnect) = self.reconnect_ms {
             it["reconnect-ms"] = json!(reconnect);
@@ -216,11 +221,44 @@ impl Chardev {
 }
 
 impl Chardev {
+    /// The device with the objects it needs before it.
+    ///
+    /// # Errors
+    /// As [`Props::new`].
+    pub fn into_parts(self) -> Result<Vec<Part>> {
+        props! {
+            struct Credentials<'a> {
+                qom_type: &'static str,
+                id: &'a str,
+                dir: &'static str,
+                endpoint: &'static str,
+                verify_peer: bool,
+            }
+        }
+        let mut parts = Vec::new();
+        if let Backend::Tcp { socket, tls: Some(id), .. } = &self.backend {
+            let endpoint = if socket.server { "server" } else { "client" };
+            let credentials =
+                Credentials { qom_type: "tls-creds-x509", id, dir: CERTIFICATES, endpoint, verify_peer: true };
+            parts.push(Part::object(id, &credentials)?);
+        }
+        parts.push(Part::Chardev(self));
+        Ok(parts)
+    }
+
     /// The device for a document's back end.
     ///
     /// # Errors
     /// The back end is incomplete, or QEMU has no such one.
     pub fn of(source: &Source, id: String, cx: &Cx<'_>) -> Result<Self> {
+        Self::of_kind(source, id, "vdagent", cx)
+    }
+
+    /// The same for a device whose SPICE channel is of another kind than the guest agent's.
+    ///
+    /// # Errors
+    /// As [`Chardev::of`].
+    pub fn of_kind(source: &Source, id: String, spice: &'static str, cx: &Cx<'_>) -> Result<Self> {
         let incomplete = |what: &str| Error::internal(format!("{id}: the character device has no {what}"));
         let path =
             |it: &Option<CharSource>| it.as_ref().and_then(|it| it.path.clone()).ok_or_else(|| incomplete("path"));
@@ -238,7 +276,7 @@ impl Chardev {
             Source::Udp(SocketChardev { sources, protocol: _, log }) => (udp(sources), log),
             Source::Tcp(SocketChardev { sources, protocol, log }) => {
                 let source = sources.first().ok_or_else(|| incomplete("source"))?;
-                (tcp(source, *protocol)?, log)
+                (tcp(source, *protocol, &id, cx)?, log)
             }
             Source::Unix { source, log } => {
                 let source = source.as_ref().ok_or_else(|| incomplete("source"))?;
@@ -249,7 +287,7 @@ impl Chardev {
                 if !cx.caps.has_schema("chardev.spicevmc") {
                     return Err(Error::unsupported_config("spicevmc not supported in this QEMU binary"));
                 }
-                (Backend::SpiceVmc { name: "vdagent" }, log)
+                (Backend::SpiceVmc { name: spice }, log)
             }
             Source::Spiceport { channel, log } => {
                 (Backend::SpicePort { name: channel.clone().ok_or_else(|| incomplete("channel"))? }, log)
@@ -263,7 +301,7 @@ impl Chardev {
                 (Backend::Dbus { name: channel.clone().ok_or_else(|| incomplete("channel"))? }, log)
             }
             Source::Nmdm { .. } => {
-                return Err(Error::unsupported_config("character device 'nmdm' is not supported by QEMU"));
+                return Err(Error::unsupported_config("unsupported chardev 'nmdm'"));
             }
         };
         let log = log.as_ref().map(|CharLog { file, append }| (file.clone(), append.map(OnOff::is_on)));
@@ -276,29 +314,33 @@ fn socket(source: &CharSource) -> Socket {
         YesNo::Yes => timeout.map(|seconds| u64::from(seconds) * 1000),
         YesNo::No => Some(0),
     });
-    Socket { server: source.mode == Some(CharSourceMode::Bind), reconnect_ms }
+    Socket { server: source.mode == Some(CharSourceMode::Bind), waits: false, reconnect_ms }
 }
 
-fn tcp(source: &CharSource, protocol: Option<ProtocolKind>) -> Result<Backend> {
-    if source.tls == Some(YesNo::Yes) {
-        return Err(Error::unsupported_config("TLS of character devices is not supported yet"));
+fn tcp(source: &CharSource, protocol: Option<ProtocolKind>, id: &str, cx: &Cx<'_>) -> Result<Backend> {
+    if let Some(protocol @ (ProtocolKind::Tls | ProtocolKind::Telnets)) = protocol {
+        return Err(Error::unsupported_config(format!("tcp chardev protocol '{protocol}' not supported")));
+    }
+    let tls = source.tls == Some(YesNo::Yes);
+    if tls {
+        cx.needs("tls-creds-x509", "<source tls='yes'>")?;
     }
     Ok(Backend::Tcp {
         host: source.host.clone().unwrap_or_default(),
         port: source.service.clone().unwrap_or_default(),
         telnet: protocol == Some(ProtocolKind::Telnet),
         socket: socket(source),
-        tls: None,
+        tls: tls.then(|| format!("obj{id}_tls0")),
     })
 }
 
 fn udp(sources: &[CharSource]) -> Backend {
-    let end = |it: &CharSource| (it.host.clone().unwrap_or_default(), it.service.clone().unwrap_or_default());
+    let end = |it: &CharSource| (it.host.clone().unwrap_or_default(), it.service.clone());
     let binds = |it: &&CharSource| it.mode == Some(CharSourceMode::Bind);
-    Backend::Udp {
-        to: sources.iter().find(|it| !binds(it)).map(end).unwrap_or_default(),
-        from: sources.iter().find(binds).map(end),
-    }
+    let (to, service) = sources.iter().find(|it| !binds(it)).map(end).unwrap_or_default();
+    // Any address and port of this end unless the document has one.
+    let (from, own) = sources.iter().find(binds).map(end).unwrap_or_default();
+    Backend::Udp { to: (to, service.unwrap_or_default()), from: (from, own.unwrap_or_else(|| "0".to_owned())) }
 }
 
 /// What of the host a back end uses.
@@ -378,11 +420,9 @@ impl Backend {
                 socket.pairs(out);
                 tls.as_ref().map_or(Ok(()), |tls| write!(out, ",tls-creds={tls}"))
             }
-            Backend::Udp { to: (host, port), from } => {
+            Backend::Udp { to: (host, port), from: (own_host, own_port) } => {
                 let _ = write!(out, ",host={},port={}", escape(host), escape(port));
-                from.as_ref().map_or(Ok(()), |(host, port)| {
-                    write!(out, ",localaddr={},localport={}", escape(host), escape(port))
-                })
+                write!(out, ",localaddr={},localport={}", escape(own_host), escape(own_port))
             }
             Backend::SpiceVmc { name } => write!(out, ",name={name}"),
             Backend::SpicePort { name } | Backend::Dbus { name } => write!(out, ",name={}", escape(name)),
@@ -420,13 +460,10 @@ impl Backend {
                 }
                 it
             }
-            Backend::Udp { to: (host, port), from } => {
-                let mut it = json!({"remote": {"type": "inet", "data": {"host": host, "port": port}}});
-                if let Some((host, port)) = from {
-                    it["local"] = json!({"type": "inet", "data": {"host": host, "port": port}});
-                }
-                it
-            }
+            Backend::Udp { to: (host, port), from: (own_host, own_port) } => json!({
+                "remote": {"type": "inet", "data": {"host": host, "port": port}},
+                "local": {"type": "inet", "data": {"host": own_host, "port": own_port}},
+            }),
             Backend::SpiceVmc { name } => json!({"type": name}),
             Backend::SpicePort { name } => json!({"fqdn": name}),
             Backend::Dbus { name } => json!({"name": name}),
@@ -449,7 +486,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_socket() {
-        let socket = Socket { server: true, reconnect_ms: None };
+        let socket = Socket { server: true, waits: false, reconnect_ms: None };
         let it = Chardev::new("charchannel0", Backend::Unix { path: "/run/a,b".to_owned(), socket });
         assert_eq!(it.argument(), "socket,id=charchannel0,path=/run/a,,b,server=on,wait=off");
         let text = it.arguments().expect("plain data").get().to_owned();

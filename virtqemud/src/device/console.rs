@@ -40,6 +40,6 @@ impl QemuDevice for Console {
         let backend = Chardev::of(chardev, format!("char{id}"), cx)?;
         let place = place(info.address.as_ref(), info.acpi_index, cx)?;
         let device = Port { driver: "virtconsole", place, chardev: backend.id().to_owned(), id: id.to_owned() };
-        Ok(vec![Part::Chardev(backend), Part::device(id, &device)?])
+        Ok([backend.into_parts()?, vec![Part::device(id, &device)?]].concat())
     }
 }

@@ -23,7 +23,7 @@ use crate::machine::Board;
 
 pub use chain::read_chains;
 pub use image::number_images;
-pub(crate) use image::nvram_storage;
+pub(crate) use image::{count_images, nvram_storage};
 
 props! {
     struct Drive {
@@ -161,7 +161,7 @@ fn vhost_user(disk: &Disk, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         None => None,
     });
     let id = format!("chr-vu-{}", alias::of(disk)?);
-    let socket = Socket { server: false, reconnect_ms };
+    let socket = Socket { server: false, waits: false, reconnect_ms };
     let chardev = Chardev::new(id.clone(), Backend::Unix { path, socket });
     let mut device = drive(disk, None, cx)?;
     device.driver = virtio_driver("vhost-user-blk", disk.model.map_or("", |it| it.as_str()));
@@ -184,7 +184,8 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
         wwn: wwn.as_deref().map(parse_wwn).transpose()?,
         vendor: vendor.clone(),
         product: product.clone(),
-        serial: serial.clone(),
+        // Guests know their disks by what the reference makes of a blank.
+        serial: serial.as_ref().map(|it| it.replace(' ', "\\ ")),
         ..Drive::default()
     };
     let DiskTarget { dev: _, bus: _, tray: _, removable, rotation_rate } = target;

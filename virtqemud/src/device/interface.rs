@@ -1,30 +1,33 @@
 //! `<interface>`: a network card and its end on the host.
 
-use std::os::fd::RawFd;
+mod end;
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::interface::{
-    Interface, InterfaceDriver, InterfaceDriverName, InterfaceKind, InterfaceMac, Offloads, TxMode,
+    HostdevAddress, HostdevDriverName, Interface, InterfaceDriver, InterfaceDriverName, InterfaceKind, InterfaceMac,
+    Offloads, TeamingKind, TxMode,
 };
 use virtbus_schema::xml::OnOff;
 
 use super::address::{Place, Virtio, place, virtio, virtio_driver};
 use super::props::props;
-use super::{AddressKind, Cx, Part, QemuDevice, alias};
+use super::{AddressKind, Cx, Part, QemuDevice, alias, hostdev};
+
+use end::End;
 
 props! {
-    struct Tap {
-        r#type: &'static str,
-        fd: Option<String>,
-        fds: Option<String>,
-        vhost: Option<bool>,
-        vhostfd: Option<String>,
-        vhostfds: Option<String>,
-        sndbuf: Option<u32>,
+    struct Assigned {
+        driver: &'static str,
+        host: String,
         id: String,
+        bootindex: Option<u32>,
+        #[serde(rename = "failover_pair_id")]
+        failover: Option<String>,
+        #[serde(flatten)]
+        place: Place,
+        rombar: Option<u32>,
+        romfile: Option<String>,
     }
-
-    struct User { r#type: &'static str, net: Option<String>, ipv6_net: Option<String>, id: String }
 
     struct Card {
         driver: String,
@@ -66,6 +69,7 @@ props! {
         hash: Option<bool>,
         #[serde(rename = "host_mtu")]
         host_mtu: Option<u32>,
+        failover: Option<bool>,
         netdev: String,
         id: String,
         mac: String,
@@ -77,15 +81,6 @@ props! {
     }
 }
 
-/// Descriptors as QEMU takes them: one, or several with colons.
-fn list(fds: &[RawFd]) -> (Option<String>, Option<String>) {
-    match fds {
-        [] => (None, None),
-        [one] => (Some(one.to_string()), None),
-        many => (None, Some(many.iter().map(ToString::to_string).collect::<Vec<_>>().join(":"))),
-    }
-}
-
 impl QemuDevice for Interface {
     fn address(&self) -> AddressKind {
         if self.model.as_deref() == Some("usb-net") { AddressKind::Usb } else { AddressKind::Pci }
@@ -93,51 +88,43 @@ impl QemuDevice for Interface {
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         let id = alias::of(self)?.to_owned();
+        if self.kind == InterfaceKind::Hostdev {
+            return assigned(self, &id, cx);
+        }
         let netdev = format!("host{id}");
-        let (back_end, queues) = host_end(self, &id, &netdev, cx)?;
+        let End { mut parts, queues } = End::of(self, &id, &netdev, cx)?;
         let mut card = card(self, &id, netdev, cx)?;
         if queues > 1 && card.driver.starts_with("virtio-net") {
             // Two vectors per queue, one for configuration, one for control.
             card.mq = Some(true);
             card.vectors = Some(queues.saturating_mul(2).saturating_add(2));
         }
-        Ok(vec![back_end, Part::device(id, &card)?])
+        parts.push(Part::device(id, &card)?);
+        Ok(parts)
     }
 }
 
-/// The host's end and the number of its queues.
-fn host_end(interface: &Interface, id: &str, netdev: &str, cx: &mut Cx<'_>) -> Result<(Part, usize)> {
-    match interface.kind {
-        InterfaceKind::User => {
-            let user = User { r#type: "user", net: None, ipv6_net: None, id: netdev.to_owned() };
-            Ok((Part::netdev(netdev, &user)?, 1))
-        }
-        InterfaceKind::Network | InterfaceKind::Bridge | InterfaceKind::Ethernet | InterfaceKind::Direct => {
-            let (taps, vhosts): (Vec<RawFd>, Vec<RawFd>) = match cx.networks.remove(id) {
-                Some(open) => (
-                    open.taps.into_iter().map(|fd| cx.pass(fd)).collect(),
-                    open.vhosts.into_iter().map(|fd| cx.pass(fd)).collect(),
-                ),
-                None => (vec![cx.show_descriptor()], Vec::new()),
-            };
-            let queues = taps.len();
-            let (fd, fds) = list(&taps);
-            let (vhostfd, vhostfds) = list(&vhosts);
-            let vhost = (!vhosts.is_empty()).then_some(true);
-            let tap = Tap {
-                r#type: "tap",
-                fd,
-                fds,
-                vhost,
-                vhostfd,
-                vhostfds,
-                sndbuf: interface.sndbuf,
-                id: netdev.to_owned(),
-            };
-            Ok((Part::netdev(netdev, &tap)?, queues))
-        }
-        kind => Err(Error::unsupported_config(format!("interface type '{kind}' is not supported yet"))),
-    }
+/// A function of a host's network card that is the guest's own.
+fn assigned(interface: &Interface, id: &str, cx: &Cx<'_>) -> Result<Vec<Part>> {
+    let Some(HostdevAddress::Pci(host)) = interface.source.as_ref().and_then(|it| it.device.as_ref()) else {
+        return Err(Error::unsupported_config("only PCI devices can be network cards of type 'hostdev'"));
+    };
+    let driver = interface.hostdev_driver.clone().unwrap_or_default();
+    let name = driver.name.as_deref().map(|it| HostdevDriverName::from_name(it).unwrap_or(HostdevDriverName::Xen));
+    hostdev::check_driver(name, driver.model.as_deref())?;
+    cx.needs("vfio-pci", "<interface type='hostdev'>")?;
+    let (rombar, romfile) = hostdev::rom(interface.info.rom.as_ref());
+    let device = Assigned {
+        driver: "vfio-pci",
+        host: hostdev::pci_name(host),
+        id: id.to_owned(),
+        bootindex: cx.boot_index(id),
+        failover: interface.teaming.as_ref().and_then(|it| it.persistent.clone()),
+        place: place(interface.info.address.as_ref(), interface.info.acpi_index, cx)?,
+        rombar,
+        romfile,
+    };
+    Ok(vec![Part::device(id, &device)?])
 }
 
 fn card(interface: &Interface, id: &str, netdev: String, cx: &Cx<'_>) -> Result<Card> {
@@ -168,7 +155,7 @@ fn card(interface: &Interface, id: &str, netdev: String, cx: &Cx<'_>) -> Result<
         backend: _,
         filterref: _,
         sndbuf: _,
-        teaming: _,
+        teaming,
         link: _,
         coalesce: _,
     } = interface;
@@ -186,15 +173,11 @@ fn card(interface: &Interface, id: &str, netdev: String, cx: &Cx<'_>) -> Result<
         place: place(info.address.as_ref(), info.acpi_index, cx)?,
         ..Card::default()
     };
-    if let Some(rom) = &info.rom {
-        card.rombar = rom.bar.map(|it| u32::from(it.is_on()));
-        card.romfile = rom.file.clone();
-        if rom.enabled.is_some_and(|it| !it.is_on()) {
-            card.romfile = Some(String::new());
-        }
-    }
+    (card.rombar, card.romfile) = hostdev::rom(info.rom.as_ref());
     if is_virtio {
         card.host_mtu = *mtu;
+        // The one that stays while its partner is away.
+        card.failover = teaming.as_ref().filter(|it| it.kind == TeamingKind::Persistent).map(|_| true);
         if let Some(driver) = driver {
             tune(&mut card, driver)?;
         }

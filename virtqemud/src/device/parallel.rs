@@ -31,6 +31,6 @@ impl QemuDevice for Parallel {
         }
         let place = place(info.address.as_ref(), info.acpi_index, cx)?;
         let device = Port { driver: "isa-parallel", chardev: backend.id().to_owned(), id: id.to_owned(), place };
-        Ok(vec![Part::Chardev(backend), Part::device(id, &device)?])
+        Ok([backend.into_parts()?, vec![Part::device(id, &device)?]].concat())
     }
 }

@@ -51,7 +51,7 @@ impl QemuDevice for Rng {
                 let chardev = Chardev::of(chardev, format!("char{id}"), cx)?;
                 source.qom_type = "rng-egd";
                 source.chardev = Some(chardev.id().to_owned());
-                parts.push(Part::Chardev(chardev));
+                parts.extend(chardev.into_parts()?);
             }
             RngBackend::Builtin => source.qom_type = "rng-builtin",
         }

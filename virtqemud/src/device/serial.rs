@@ -50,6 +50,6 @@ impl QemuDevice for Serial {
             index: port.filter(|_| model == SerialModel::IsaSerial),
             place: place(info.address.as_ref(), info.acpi_index, cx)?,
         };
-        Ok(vec![Part::Chardev(backend), Part::device(id, &device)?])
+        Ok([backend.into_parts()?, vec![Part::device(id, &device)?]].concat())
     }
 }

@@ -99,8 +99,17 @@ impl crate::device::props::Absent for Below {
 /// Numbers the images of all disks: the last disk first, each chain from the top down with its data files, then the disk's
 /// filters, as the reference does at a start.
 pub fn number_images(domain: &mut Domain) {
+    number(&mut domain.devices.disks);
+}
+
+/// How many numbers the images of all disks take.
+pub(crate) fn count_images(domain: &Domain) -> u32 {
+    number(&mut domain.devices.disks.clone())
+}
+
+fn number(disks: &mut [Disk]) -> u32 {
     let mut next = 1;
-    for disk in domain.devices.disks.iter_mut().rev() {
+    for disk in disks.iter_mut().rev() {
         let mut take = |index: &mut Option<u32>| {
             *index = Some(next);
             next += 1;
@@ -122,6 +131,7 @@ pub fn number_images(domain: &mut Domain) {
             take(&mut None);
         }
     }
+    next - 1
 }
 
 fn number_source(source: &mut DiskSource, take: &mut impl FnMut(&mut Option<u32>)) {

@@ -452,3 +452,22 @@ fn group_id(text: &str) -> Result<u32> {
     let named = || nix::unistd::Group::from_name(text).ok().flatten().map(|it| it.gid.as_raw());
     number.or_else(named).ok_or_else(|| Error::invalid_arg(format!("Failed to parse group '{text}'")))
 }
+
+/// The nodes of an iSCSI unit that is handed to the guest as it is.
+pub(crate) fn iscsi_unit(source: &DiskSource, node: &str, read_only: bool, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+    props! {
+        struct Unit { #[serde(flatten)] how: How, node_name: String, read_only: bool }
+    }
+    let reached = Reached {
+        kind: DiskKind::Network,
+        source,
+        node,
+        aio: None,
+        device: DiskDevice::Lun,
+        auth: None,
+        encryption: None,
+    };
+    let (mut parts, how) = reach(&reached, cx)?;
+    parts.push(Part::blockdev(node, &Unit { how, node_name: node.to_owned(), read_only })?);
+    Ok(parts)
+}

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use virtbus_xml::{ByteSize, Error, ErrorKind, Fault, Node, OnOff, Value, Xml, XmlEnum};
 
 use super::{
-    address::{Info, VirtioOptions},
+    address::{RomInfo, VirtioOptions},
     disk::DiskModel,
 };
 
@@ -38,7 +38,7 @@ pub struct Filesystem {
     #[xml(flag)]
     pub readonly: bool,
     #[xml(flatten)]
-    pub info: Info,
+    pub info: RomInfo,
     #[xml(child)]
     pub space_hard_limit: Option<ByteSize>,
     #[xml(child)]
