@@ -2,8 +2,8 @@
 //! plug into its bridges, and an "outside" behind it. Without root, or without those programs, nothing is tested.
 
 mod host {
-    pub mod client;
-    pub mod world;
+    pub(crate) mod client;
+    pub(crate) mod world;
 }
 
 use std::net::{IpAddr, Ipv4Addr};

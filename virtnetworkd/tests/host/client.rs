@@ -9,27 +9,28 @@ use nix::sys::socket::{setsockopt, sockopt};
 const PATIENCE: Duration = Duration::from_secs(20);
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 const DISCOVER: u8 = 1;
+const OFFER: u8 = 2;
 const REQUEST: u8 = 3;
 const ACK: u8 = 5;
 
 /// Asks for an address on `device`, as the guest `name`.
-pub fn lease(device: &str, mac: [u8; 6], name: &str) -> Option<Ipv4Addr> {
+pub(crate) fn lease(device: &str, mac: [u8; 6], name: &str) -> Option<Ipv4Addr> {
     let socket = UdpSocket::bind("0.0.0.0:68").ok()?;
     socket.set_broadcast(true).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
     setsockopt(&socket, sockopt::BindToDevice, &device.into()).ok()?;
-    let offer = exchange(&socket, mac, name, &[53, 1, DISCOVER])?;
+    let offer = exchange(&socket, mac, name, &[53, 1, DISCOVER], OFFER)?;
     let (address, server) = (yours(&offer)?, option(&offer, 54)?);
     let mut request = vec![53, 1, REQUEST, 50, 4];
     request.extend(address.octets());
     request.extend([54, 4]);
     request.extend(server);
-    let answer = exchange(&socket, mac, name, &request)?;
-    (option(&answer, 53)? == [ACK]).then(|| yours(&answer)).flatten()
+    yours(&exchange(&socket, mac, name, &request, ACK)?)
 }
 
-/// Sends until an answer to this client comes.
-fn exchange(socket: &UdpSocket, mac: [u8; 6], name: &str, options: &[u8]) -> Option<Vec<u8>> {
+/// Sends until the answer to this client comes: the server looks for other holders for some seconds first, and answers each
+/// question.
+fn exchange(socket: &UdpSocket, mac: [u8; 6], name: &str, options: &[u8], wanted: u8) -> Option<Vec<u8>> {
     let id = [7, mac[3], mac[4], mac[5]];
     let mut message = vec![1, 1, 6, 0];
     message.extend(id);
@@ -51,7 +52,7 @@ fn exchange(socket: &UdpSocket, mac: [u8; 6], name: &str, options: &[u8]) -> Opt
         let mut answer = vec![0; 2048];
         if let Ok(length) = socket.recv(&mut answer) {
             answer.truncate(length);
-            if answer.get(4..8) == Some(&id) {
+            if answer.get(4..8) == Some(&id) && option(&answer, 53)? == [wanted] {
                 return Some(answer);
             }
         }
@@ -77,7 +78,7 @@ fn option(message: &[u8], wanted: u8) -> Option<Vec<u8>> {
 }
 
 /// Asks `server` for the IPv4 address of `name`.
-pub fn resolve(server: Ipv4Addr, name: &str) -> Option<Ipv4Addr> {
+pub(crate) fn resolve(server: Ipv4Addr, name: &str) -> Option<Ipv4Addr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
     let mut question = vec![0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];

@@ -15,17 +15,17 @@ use virtnetworkd::dhcp::Places;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A network namespace, held by a process that sleeps.
-pub struct Place(Child);
+pub(crate) struct Place(Child);
 
 /// The host's namespace, and folders.
-pub struct World {
-    pub host: Place,
-    pub places: Places,
+pub(crate) struct World {
+    pub(crate) host: Place,
+    pub(crate) places: Places,
     _folder: tempfile::TempDir,
 }
 
 /// Runs `test` as a host of its own; does nothing where that may not be made.
-pub fn alone(test: impl AsyncFnOnce(World) + Send + 'static) {
+pub(crate) fn alone(test: impl AsyncFnOnce(World) + Send + 'static) {
     let programs = ["dnsmasq", "nft", "ip", "unshare"];
     if programs.iter().any(|program| virtbus_host::process::find_program(program).is_none()) {
         eprintln!("skipped: not all of {programs:?} are installed");
@@ -58,7 +58,7 @@ impl World {
     }
 
     /// A namespace behind the host, with a link between `ours` and `theirs`.
-    pub fn outside(&self, ours: &str, theirs: &str) -> Place {
+    pub(crate) fn outside(&self, ours: &str, theirs: &str) -> Place {
         let outside = Place::new();
         self.host.run("ip link add up0 type veth peer name out0");
         self.host.run(&format!("ip link set out0 netns {}", outside.0.id()));
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// A guest with the device `name`, plugged into `bridge`.
-    pub fn guest(&self, bridge: &str, name: &str) -> Place {
+    pub(crate) fn guest(&self, bridge: &str, name: &str) -> Place {
         let guest = Place::new();
         let port = format!("{name}p");
         Netlink::open().expect("a socket").add_veth(&port, name).expect("made");
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Connects from one place to another, and says from which address it seemed to come.
-    pub fn connect(&self, from: &Place, to: &Place, at: &str) -> Option<IpAddr> {
+    pub(crate) fn connect(&self, from: &Place, to: &Place, at: &str) -> Option<IpAddr> {
         let address = at.parse().expect("an address");
         let listener = to.inside(move || TcpListener::bind(address).expect("bound"));
         listener.set_nonblocking(true).expect("set");
@@ -99,7 +99,7 @@ impl World {
     }
 
     /// Whether `check` comes true.
-    pub fn soon(&self, check: impl Fn() -> bool) -> bool {
+    pub(crate) fn soon(&self, check: impl Fn() -> bool) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             if check() {
@@ -138,14 +138,14 @@ impl Place {
 
     /// Runs a command there, which must work.
     #[allow(clippy::disallowed_methods, reason = "a test's own tool, not the daemon's")]
-    pub fn run(&self, command: &str) {
+    pub(crate) fn run(&self, command: &str) {
         let pid = self.0.id().to_string();
         let done = Command::new("nsenter").args(["-t", &pid, "-n", "sh", "-c", command]).output().expect("started");
         assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// Calls `work` on a thread that is there.
-    pub fn inside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn inside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = std::fs::File::open(format!("/proc/{}/ns/net", self.0.id())).expect("opened");
         let thread = std::thread::spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET).expect("entered");

@@ -1,0 +1,198 @@
+//! The life of networks on the real kernel with a real dnsmasq, each test in a network of its own. Where that may not be made,
+//! or dnsmasq is not installed, they say that they are skipped.
+
+mod stand;
+
+use std::time::Duration;
+
+use stand::{Stand, alone, network, port, until};
+use virtbus_api::{
+    ErrorCode, NetworkEventKind, NetworkLifecycle,
+    flags::{NetworkCreateFlags, NetworkDefineFlags, NetworkUpdateFlags, NetworkXmlFlags, PortCreateFlags},
+    network::{Networks as _, Ports as _, UpdateCommand},
+};
+use virtbus_schema::{FormatOptions, NetworkSection, SectionKind};
+
+const NAT: &str = "<network><name>default</name><forward mode='nat'/><ip address='192.168.122.1' netmask='255.255.255.0'>\
+    <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip></network>";
+
+fn section(kind: SectionKind, text: &str) -> NetworkSection {
+    NetworkSection { kind, text: text.to_owned() }
+}
+
+#[test]
+fn a_network_from_definition_to_nothing() {
+    alone(async {
+        let stand = Stand::new();
+        let engine = stand.engine().await;
+        let mut events = engine.events();
+        let it = engine.define(network(NAT), NetworkDefineFlags::empty()).await.expect("defined");
+        assert_eq!(engine.bridge_name(&it).expect("made up"), "virbr0");
+        engine.set_autostart(&it, true).await.expect("linked");
+        engine.start(&it).await.expect("started");
+        assert_eq!(engine.start(&it).await.unwrap_err().code, ErrorCode::OperationInvalid);
+        assert!(stand.has_device("virbr0") && stand.dnsmasq("default").is_some());
+        let live = engine.xml(&it, NetworkXmlFlags::empty()).expect("it has one");
+        let live = live.format(FormatOptions::default());
+        assert!(
+            live.contains("<port start='1024' end='65535'/>") && live.contains("<mac address='52:54:00:"),
+            "{live}"
+        );
+        let status = std::fs::read_to_string(stand.run().join("default.xml")).expect("written");
+        assert!(status.contains("<networkstatus>") && status.contains("virsh net-edit default"), "{status}");
+        assert!(engine.leases(&it, None).await.expect("readable").is_empty());
+        assert_eq!(engine.leases(&it, Some("zz")).await.unwrap_err().code, ErrorCode::InvalidMac);
+        engine.undefine(&it).await.expect("undefined");
+        assert!(!engine.is_persistent(&it).expect("it runs"));
+        engine.destroy(&it).await.expect("stopped");
+        assert!(!stand.has_device("virbr0") && stand.dnsmasq("default").is_none());
+        assert_eq!(engine.is_active(&it).unwrap_err().code, ErrorCode::NoNetwork);
+        assert!(!stand.run().join("default.xml").exists());
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            told.push(event.kind);
+        }
+        use NetworkLifecycle::{Defined, Started, Stopped, Undefined};
+        assert_eq!(told, [Defined, Started, Undefined, Stopped].map(NetworkEventKind::Lifecycle));
+    });
+}
+
+#[test]
+fn the_next_daemon_takes_over_and_clears_up() {
+    alone(async {
+        let stand = Stand::new();
+        let first = stand.engine().await;
+        let nat = first.define(network(NAT), NetworkDefineFlags::empty()).await.expect("defined");
+        first.start(&nat).await.expect("started");
+        let transient = network("<network><name>t</name><bridge name='virbr7'/></network>");
+        let transient = first.create(transient, NetworkCreateFlags::empty()).await.expect("started");
+        let plug = port("09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f");
+        first.create_port(&nat, plug, PortCreateFlags::empty()).await.expect("plugged in");
+        let pid = stand.dnsmasq("default");
+        drop(first);
+
+        // Another daemon finds both, the port and the same server.
+        let second = stand.engine().await;
+        assert!(second.is_active(&nat).expect("known") && second.is_active(&transient).expect("known"));
+        assert_eq!(second.ports(&nat).expect("known").len(), 1);
+        assert_eq!(stand.dnsmasq("default"), pid);
+        drop(second);
+
+        // The bridge was removed and the server killed while nobody looked.
+        stand.delete_device("virbr7");
+        stand.kill(pid.expect("it runs"));
+        let third = stand.engine().await;
+        assert_eq!(third.is_active(&transient).unwrap_err().code, ErrorCode::NoNetwork);
+        assert!(third.is_active(&nat).expect("known"));
+        assert!(stand.dnsmasq("default").is_some_and(|it| Some(it) != pid));
+        third.destroy(&nat).await.expect("stopped");
+    });
+}
+
+#[test]
+fn a_server_that_dies_is_started_again() {
+    alone(async {
+        let stand = Stand::new();
+        let engine = stand.engine().await;
+        let it = engine.create(network(NAT), NetworkCreateFlags::empty()).await.expect("started");
+        let pid = stand.dnsmasq("default").expect("it runs");
+        stand.kill(pid);
+        until(Duration::from_secs(10), || stand.dnsmasq("default").is_some_and(|it| it != pid)).await;
+        engine.destroy(&it).await.expect("stopped");
+        assert!(stand.dnsmasq("default").is_none());
+    });
+}
+
+#[test]
+fn changes_reach_what_runs_and_what_is_kept() {
+    alone(async {
+        let stand = Stand::new();
+        let engine = stand.engine().await;
+        let it = engine.define(network(NAT), NetworkDefineFlags::empty()).await.expect("defined");
+        let host = section(SectionKind::IpDhcpHost, "<host mac='52:54:00:00:00:01' name='a' ip='192.168.122.9'/>");
+        let add = UpdateCommand::AddLast;
+        let refused = engine.update(&it, add, host.clone(), None, NetworkUpdateFlags::LIVE).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::OperationInvalid);
+        engine.start(&it).await.expect("started");
+        let pid = stand.dnsmasq("default");
+        let both = NetworkUpdateFlags::LIVE | NetworkUpdateFlags::CONFIG;
+        engine.update(&it, add, host, None, both).await.expect("changed");
+        assert_eq!(stand.dnsmasq("default"), pid, "kept addresses are read anew, no more");
+        let hosts = std::fs::read_to_string(stand.files().join("default.hostsfile")).expect("written");
+        assert!(hosts.contains("52:54:00:00:00:01,192.168.122.9,a"), "{hosts}");
+        let kept = std::fs::read_to_string(stand.definitions().join("default.xml")).expect("written");
+        assert!(kept.contains("name='a'") && !kept.contains("1024"), "{kept}");
+        let txt = section(SectionKind::DnsTxt, "<txt name='t' value='v'/>");
+        engine.update(&it, add, txt, None, NetworkUpdateFlags::empty()).await.expect("changed");
+        assert!(stand.dnsmasq("default").is_some_and(|it| Some(it) != pid), "its configuration is another");
+        let live = engine.xml(&it, NetworkXmlFlags::empty()).expect("it has one");
+        let config = engine.xml(&it, NetworkXmlFlags::INACTIVE).expect("it has one");
+        assert!(live.dns.is_some() && config.dns.is_none());
+        engine.destroy(&it).await.expect("stopped");
+    });
+}
+
+#[test]
+fn what_is_unique_stays_so() {
+    alone(async {
+        let stand = Stand::new();
+        let engine = stand.engine().await;
+        let text = |number: u32| {
+            let ip = format!("<ip address='10.{number}.0.1' prefix='24'/>");
+            network(&format!("<network><name>n{number}</name>{ip}</network>"))
+        };
+        // All at once: each gets a bridge of its own.
+        let all = (0..8).map(|it| engine.create(text(it), NetworkCreateFlags::empty()));
+        let all = futures_util::future::join_all(all).await;
+        let all: Vec<_> = all.into_iter().map(|it| it.expect("started")).collect();
+        let mut bridges: Vec<_> = all.iter().map(|it| engine.bridge_name(it).expect("it has one")).collect();
+        bridges.sort();
+        bridges.dedup();
+        assert_eq!(bridges.len(), 8, "{bridges:?}");
+        let again = network(&format!("<network><name>x</name><bridge name='{}'/></network>", bridges[0]));
+        let error = engine.define(again, NetworkDefineFlags::empty()).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::InternalError);
+        let twin = network("<network><name>n1</name></network>");
+        let error = engine.define(twin, NetworkDefineFlags::empty()).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::OperationFailed);
+        // A network that is in the way of another one starts nothing, and leaves nothing.
+        let error = engine
+            .create(
+                network("<network><name>y</name><ip address='10.1.0.1' prefix='24'/></network>"),
+                NetworkCreateFlags::empty(),
+            )
+            .await
+            .unwrap_err();
+        assert!(error.message().contains("already in use"), "{error}");
+        assert!(engine.lookup_by_name("y").is_err() && !stand.has_device("virbr8"));
+        for it in &all {
+            engine.destroy(it).await.expect("stopped");
+        }
+        assert!(engine.list(virtbus_api::flags::NetworkFilter::empty()).is_empty());
+    });
+}
+
+#[test]
+fn guests_plug_in_and_out() {
+    alone(async {
+        let stand = Stand::new();
+        let engine = stand.engine().await;
+        let it = engine.define(network(NAT), NetworkDefineFlags::empty()).await.expect("defined");
+        let uuid = "09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f";
+        let create = || engine.create_port(&it, port(uuid), PortCreateFlags::empty());
+        assert_eq!(create().await.unwrap_err().code, ErrorCode::OperationInvalid);
+        engine.start(&it).await.expect("started");
+        let plugged = create().await.expect("plugged in");
+        assert_eq!(create().await.unwrap_err().code, ErrorCode::NetworkPortExist);
+        let file = stand.run().join(format!("default/ports/{uuid}.xml"));
+        let text = std::fs::read_to_string(&file).expect("written");
+        assert!(text.contains("<plug type='network' bridge='virbr0'/>"), "{text}");
+        assert_eq!(engine.xml(&it, NetworkXmlFlags::empty()).expect("it has one").connections, Some(1));
+        let macs = std::fs::read_to_string(stand.files().join("virbr0.macs")).expect("written");
+        assert!(macs.contains("52:54:00:11:22:33"), "{macs}");
+        engine.delete_port(&plugged).await.expect("unplugged");
+        assert!(!file.exists());
+        assert_eq!(engine.delete_port(&plugged).await.unwrap_err().code, ErrorCode::NoNetworkPort);
+        engine.destroy(&it).await.expect("stopped");
+    });
+}
