@@ -138,7 +138,7 @@ impl Nft {
 
     async fn leave_docker(&self, bridge: &str) {
         for family in ["ip", "ip6"] {
-            let listed = self.list(&["-a", "chain", family, "filter", DOCKER]).await;
+            let listed = self.list(&["chain", family, "filter", DOCKER]).await;
             let delete = |handle: u64| {
                 let rule = json!({"family": family, "table": "filter", "chain": DOCKER, "handle": handle});
                 json!({"delete": {"rule": rule}})
