@@ -1,3 +1,102 @@
-//! virtnetworkd: the daemon that manages networks. Here, and only here, engine and fronts meet.
+//! virtnetworkd: the daemon that manages virtual networks. Here, and only here, engine and fronts meet.
 
-fn main() {}
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use virtbus_api::NetworkDriver;
+use virtbus_api::neighbour::Local;
+use virtbus_daemon::activation::{self, BoundFiles};
+use virtbus_daemon::bus::{self, Bus};
+use virtbus_daemon::drain::{CLIENTS_DEADLINE, DEADLINE, Life, drain};
+use virtbus_daemon::signals::Signals;
+use virtbus_daemon::start::Failure;
+use virtbus_daemon::{Program, Started, Tasks, notify, start, tasks};
+use virtbus_dbus_front::neighbour::{self, Neighbour};
+use virtbus_dbus_front::{Bus as FrontBus, Front as BusFront};
+use virtbus_rpc::auth;
+use virtbus_rpc::peer::SocketKind;
+use virtbus_rpc::relay::Backends;
+use virtbus_rpc::server::Limits;
+use virtbus_rpc_front::{Front, Servers};
+use virtnetworkd::driver::Networkd;
+use virtnetworkd::firewall;
+
+const PROGRAM: Program = Program {
+    name: "virtnetworkd",
+    about: "Manages virtual networks",
+    version: env!("CARGO_PKG_VERSION"),
+    libvirt: "11.3.0",
+};
+const BUS_NAME: &str = "org.libvirt.virtnetworkd";
+
+fn main() -> ExitCode {
+    start::main(PROGRAM, run)
+}
+
+async fn run(mut started: Started) -> Result<ExitCode, Failure> {
+    let signals = Signals::watch()?;
+    started.warn_of_unknown_keys();
+    let config = settings::read(&started.paths)?;
+    let listeners = started.listen(PROGRAM.name)?;
+    let _files = BoundFiles::of(&listeners);
+    let peers = neighbour::bind(&started.paths.peer_socket(PROGRAM.name))?;
+
+    let engine = Networkd::new(config, firewall::choose());
+    engine.load().await?;
+    let start_of_host = engine.start_of_host();
+    let driver: Arc<dyn NetworkDriver> = Arc::new(engine.clone());
+    let (tasks, supervisor) = Tasks::new();
+
+    let servers = Servers::new(
+        PROGRAM.name,
+        Front::of_network(Arc::clone(&driver)),
+        auth::of_configuration(started.config.auth_unix_rw),
+        [Limits::of(started.config.clients()), Limits::of(started.config.admin_clients())],
+        // What others own is no part of a connection to one driver: calls of it are refused by name.
+        Backends::new(),
+    );
+    activation::accept(listeners, &tasks, |role, socket| {
+        let kind = role.pick([SocketKind::ReadWrite, SocketKind::ReadOnly, SocketKind::Admin]);
+        servers.clone().serve(kind, socket)
+    })?;
+    tasks.at_stop("drain clients", servers.clone().drain(CLIENTS_DEADLINE));
+    let calls = watch::Sender::new(0);
+    let counts = vec![servers.client_count(), engine.active(), calls.subscribe()];
+    let (own_uid, asked) =
+        (nix::unistd::geteuid().as_raw(), Neighbour::Networks(Arc::new(Local(Arc::new(engine.clone())))));
+    let stop = tasks.stop_token().cancelled_owned();
+    tasks.essential("answer other daemons", neighbour::serve(peers, own_uid, asked, calls.clone(), stop));
+    if let Some(bus) = bus::of(&started.paths) {
+        drop(tasks::spawn("D-Bus", serve_bus(bus, own_uid, driver, calls)));
+    }
+    notify::ready();
+    let begin = engine.clone();
+    drop(tasks::spawn("first steps", async move {
+        begin.recover().await;
+        begin.start_with_host(start_of_host).await;
+    }));
+
+    let idle_timeout = started.args.idle_timeout();
+    let life = Life { signals, supervisor, idle_timeout, counts };
+    let reason = life
+        .until_stopped(|| async {
+            started.reread().await;
+            engine.reload().await;
+        })
+        .await;
+    // Networks stay up; the next daemon takes them over.
+    Ok(drain(&tasks, &reason, DEADLINE).await)
+}
+
+/// Serves D-Bus for as long as the daemon lives.
+async fn serve_bus(bus: Bus, own_uid: u32, driver: Arc<dyn NetworkDriver>, calls: watch::Sender<usize>) {
+    let bus = match bus {
+        Bus::System => FrontBus::System,
+        Bus::Session => FrontBus::Session,
+    };
+    let connect = || BusFront::connect(bus.clone(), BUS_NAME, own_uid, Arc::clone(&driver));
+    bus::keep(BUS_NAME, connect, |front| front.counting(calls.clone()).run()).await;
+}

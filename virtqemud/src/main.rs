@@ -40,7 +40,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     let listeners = started.listen(PROGRAM.name)?;
     let _files = BoundFiles::of(&listeners);
 
-    let engine = Qemu::new(config);
+    let engine = Qemu::beside(config, settings::neighbours(&started.paths));
     engine.load().await?;
     let start_of_host = engine.start_of_host();
     let driver: Arc<dyn HypervisorDriver> = Arc::new(engine.clone());

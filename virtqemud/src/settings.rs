@@ -4,11 +4,15 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use virtbus_daemon::bus::{self, Bus};
 use virtbus_daemon::config::{Config as File, ConfigError};
 use virtbus_daemon::paths::{Mode, Paths};
+use virtbus_dbus_remote::{Daemon, Remote, Wake};
 use virtbus_host::account;
 use virtqemud::config::{Config, Layout, Settings, User};
+use virtqemud::neighbours::Neighbours;
 
 /// The API version spoken: libvirt 11.3.0.
 pub(crate) const LIBVIRT: &str = "11.3.0";
@@ -137,4 +141,21 @@ fn lets_in(path: &Path, user: &User) -> bool {
         };
         it.mode() >> shift & 1 == 1
     })
+}
+
+/// Whom guests' networks, volumes and secrets are asked of: the daemons of the same layout, peer to peer. One that does not
+/// run is woken by whoever listens for it, or by the bus.
+pub(crate) fn neighbours(paths: &Paths) -> Neighbours {
+    let of = |name: &'static str| {
+        let bus_name = format!("org.libvirt.{name}");
+        let by_bus = match bus::of(paths) {
+            Some(Bus::System) => Some(Wake::SystemBus(bus_name)),
+            Some(Bus::Session) => Some(Wake::SessionBus(bus_name)),
+            None => None,
+        };
+        let by_socket = Wake::Socket(paths.socket(&format!("{name}-sock")));
+        let wakes = std::iter::once(by_socket).chain(by_bus).collect();
+        Arc::new(Remote::new(Daemon { name, socket: paths.peer_socket(name), wakes }))
+    };
+    Neighbours { networks: of("virtnetworkd"), storage: of("virtstoraged") }
 }

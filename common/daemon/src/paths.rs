@@ -226,14 +226,39 @@ impl Paths {
         if self.is_session() { self.etc.join("qemu") } else { self.lib.join("qemu") }
     }
 
+    /// The private socket on which `daemon` answers the other daemons.
+    pub fn peer_socket(&self, daemon: &str) -> PathBuf {
+        self.run.join("peer").join(daemon)
+    }
+
+    /// `system` or `session`: the path of the URIs that are served.
+    pub fn uri_path(&self) -> &'static str {
+        if self.is_session() { "session" } else { "system" }
+    }
+
     /// Network definitions.
     pub fn network_definitions(&self) -> PathBuf {
         self.etc.join("qemu/networks")
     }
 
+    /// Status files of active networks and their ports, and pid files of their servers.
+    pub fn network_run(&self) -> PathBuf {
+        if self.is_session() { self.run.join("network/lib") } else { self.run.join("network") }
+    }
+
+    /// Files of dnsmasq: configurations, hosts, leases. Other programs look for leases there.
+    pub fn dnsmasq_files(&self) -> PathBuf {
+        if self.is_session() { self.run.join("network/dnsmasq/lib") } else { self.lib.join("dnsmasq") }
+    }
+
     /// Storage pool definitions.
     pub fn storage_definitions(&self) -> PathBuf {
         self.etc.join("storage")
+    }
+
+    /// Status files of active pools.
+    pub fn storage_run(&self) -> PathBuf {
+        if self.is_session() { self.run.join("storage/run") } else { self.run.join("storage") }
     }
 
     /// Secret definitions and values.
@@ -270,6 +295,10 @@ mod tests {
         assert_eq!(paths.qemu_log(), Path::new("/var/log/libvirt/qemu"));
         assert_eq!(paths.qemu_cache(), Path::new("/var/cache/libvirt/qemu"));
         assert_eq!(paths.pid_file("virtqemud"), Path::new("/run/virtqemud.pid"));
+        assert_eq!(paths.storage_run(), Path::new("/run/libvirt/storage"));
+        assert_eq!(paths.network_run(), Path::new("/run/libvirt/network"));
+        assert_eq!(paths.dnsmasq_files(), Path::new("/var/lib/libvirt/dnsmasq"));
+        assert_eq!(paths.peer_socket("virtnetworkd"), Path::new("/run/libvirt/peer/virtnetworkd"));
         assert_eq!(paths.config_file("virtqemud"), Path::new("/etc/libvirt/virtqemud.conf"));
     }
 
