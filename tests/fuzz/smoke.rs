@@ -73,8 +73,18 @@ fn rows() {
 }
 
 #[test]
-fn documents() {
+fn domains() {
     check(targets::xml, &seeds("xml"));
+}
+
+#[test]
+fn other_documents() {
+    check(targets::documents, &seeds("documents"));
+}
+
+#[test]
+fn images() {
+    check(targets::image, &seeds("image"));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use bytes::BufMut as _;
 use virtbus_proto::testing::{Shape, shapes};
 use virtbus_qmp::codec::{Lines, Message};
 use virtbus_rpc::frame::{Decoder, Incoming};
-use virtbus_schema::domain::Domain;
-use virtbus_xml::FormatOptions;
+use virtbus_host::image::{Header, ImageFormat};
+use virtbus_schema::{Domain, Network, NetworkPort, Secret, StoragePool, StorageVolume};
+use virtbus_xml::{FormatOptions, Xml};
 
 /// Frames, in pieces whose size the first byte gives: whatever the pieces, the same frames come out.
 pub(crate) fn frame(data: &[u8]) {
@@ -52,13 +53,35 @@ fn stays(shape: Shape, payload: &[u8], name: &str) {
 
 /// A domain document: what we write is read as the same document.
 pub(crate) fn xml(data: &[u8]) {
+    document::<Domain>(data, Domain::ROOT);
+}
+
+/// The documents of networks, their ports, pools, volumes and secrets, by their first element.
+pub(crate) fn documents(data: &[u8]) {
+    document::<Network>(data, Network::ROOT);
+    document::<NetworkPort>(data, NetworkPort::ROOT);
+    document::<StoragePool>(data, StoragePool::ROOT);
+    document::<StorageVolume>(data, StorageVolume::ROOT);
+    document::<Secret>(data, Secret::ROOT);
+}
+
+fn document<T: Xml>(data: &[u8], root: &str) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(domain) = virtbus_xml::from_str::<Domain>(text, "domain") else { return };
+    let Ok(document) = virtbus_xml::from_str::<T>(text, root) else { return };
     let options = FormatOptions { secure: true, ..FormatOptions::default() };
-    let first = virtbus_xml::to_string(&domain, "domain", options);
-    let again: Domain = virtbus_xml::from_str(&first, "domain").unwrap_or_else(|why| panic!("{why}\n{first}"));
-    let second = virtbus_xml::to_string(&again, "domain", options);
+    let first = virtbus_xml::to_string(&document, root, options);
+    let again: T = virtbus_xml::from_str(&first, root).unwrap_or_else(|why| panic!("{why}\n{first}"));
+    let second = virtbus_xml::to_string(&again, root, options);
     assert_eq!(first, second, "a document changes when it is read again");
+}
+
+/// The beginning of a disk image, which a guest may have written: every format takes it or leaves it.
+pub(crate) fn image(data: &[u8]) {
+    let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+    drop(Header::detect(data, length));
+    for name in ["raw", "iso", "vpc", "vdi", "ploop", "cow", "qcow", "qcow2", "qed", "vmdk", "vhdx"] {
+        drop(ImageFormat::from_name(name).map(|format| Header::read(data, length, format)));
+    }
 }
 
 /// What QEMU says on its monitor, in pieces whose size the first byte gives.

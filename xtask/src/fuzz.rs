@@ -13,7 +13,7 @@ use crate::command::{program, run, target_dir, workspace};
 use crate::setup::{self, Need};
 
 /// The targets, each a program.
-pub const TARGETS: [&str; 4] = ["frame", "row", "xml", "qmp"];
+pub const TARGETS: [&str; 6] = ["frame", "row", "xml", "qmp", "documents", "image"];
 
 /// What `cargo fuzz` passes as well, without its sanitizer: there is no unsafe code in what is fuzzed.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
