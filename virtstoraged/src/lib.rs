@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod driver;
+pub mod secret;
 
 mod pool;
 mod registry;
