@@ -1,0 +1,8 @@
+//! The front on a real bus, over the simulated engines.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+
+mod domain;
+mod drain;
+mod network;
+mod stand;
+mod storage;
