@@ -39,7 +39,10 @@ pub fn daemons(profile: Profile) -> Result<()> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = program(cargo);
-    command.current_dir(workspace()).args(["build", "-p", "virtqemud", "-p", "virtproxyd", "--bins"]);
+    command.current_dir(workspace()).args(["build", "--bins"]);
+    for package in ["virtqemud", "virtstoraged", "virtnetworkd", "virtproxyd"] {
+        command.args(["-p", package]);
+    }
     if profile == Profile::Release {
         command.arg("--release");
     }

@@ -1,4 +1,4 @@
-//! The whole stack below a private root: a bus, virtqemud and virtproxyd, with nothing of the machine's own touched.
+//! The whole stack below a private root: a bus and all daemons, with nothing of the machine's own touched.
 //!
 //! ```text
 //! ROOT/env                      to be sourced: where clients find the stack
@@ -23,6 +23,7 @@ use crate::build::Profile;
 use crate::command::program;
 use crate::processes;
 
+mod networks;
 mod service;
 
 pub use service::Service;
@@ -32,7 +33,7 @@ const LONGEST_ROOT: usize = 60;
 
 /// The programs of a stack, in the order in which they start.
 const BUS: &str = "dbus-daemon";
-const DAEMONS: [&str; 2] = ["virtqemud", "virtproxyd"];
+const DAEMONS: [&str; 4] = ["virtnetworkd", "virtstoraged", "virtqemud", "virtproxyd"];
 
 /// Which network the programs of a stack see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts `virtqemud` or `virtproxyd` and waits until it says that it is ready.
+    /// Starts one of the daemons and waits until it says that it is ready.
     pub fn start_daemon(&mut self, name: &'static str) -> Result<()> {
         self.start_and_wait(name, None)
     }
@@ -237,6 +238,9 @@ impl Stack {
     /// Newest first: the proxy before the daemon, the daemon before its guests, the bus last.
     fn end(&mut self) -> Result<()> {
         let mut problems = Vec::new();
+        if self.network == Network::Host {
+            problems.extend(networks::stop(&self.root).err().map(|it| format!("{it:#}")));
+        }
         for name in DAEMONS.iter().rev() {
             if let Some(mut service) = self.services.remove(name)
                 && let Err(why) = service.stop()
@@ -269,6 +273,7 @@ impl Drop for Stack {
 /// Ends the stack below `root` that another program started and left. Nothing there is no error.
 pub fn down(root: &Path) -> Result<()> {
     let Ok(root) = root.canonicalize() else { return Ok(()) };
+    networks::stop(&root)?;
     for name in DAEMONS.iter().rev() {
         service::stop_by_pid_file(&root, name)?;
     }
