@@ -135,10 +135,8 @@ impl DhcpRange {
                     return bad("has more than 65535 addresses");
                 }
             }
-            (IpAddr::V6(first), IpAddr::V6(last)) => {
-                if first.segments()[..7] != last.segments()[..7] {
-                    return bad("has more than 65535 addresses");
-                }
+            (IpAddr::V6(first), IpAddr::V6(last)) if first.segments()[..7] != last.segments()[..7] => {
+                return bad("has more than 65535 addresses");
             }
             _ => {}
         }
@@ -160,10 +158,9 @@ impl DhcpHost {
                 Ok(_) => {}
             }
         }
-        if let Some(id) = &self.id {
-            if let Some(bad) = id.chars().find(|it| !it.is_ascii_hexdigit() && *it != ':') {
-                return Err(format!("'{bad}' in an id"));
-            }
+        let is_foreign = |it: &char| !it.is_ascii_hexdigit() && *it != ':';
+        if let Some(bad) = self.id.as_ref().and_then(|it| it.chars().find(is_foreign)) {
+            return Err(format!("'{bad}' in an id"));
         }
         if !whole {
             return Ok(());
