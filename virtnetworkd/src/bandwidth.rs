@@ -101,7 +101,8 @@ pub fn check(network: &Network, bandwidth: &Bandwidth, mac: &str, floors: u64) -
     };
     let peak = whole.peak.filter(|peak| *peak > 0);
     if let Some(peak) = peak.filter(|peak| inbound.peak.unwrap_or(0) > *peak) {
-        let text = format!("peak {} of interface {mac} is above the {peak} of network '{name}'", inbound.peak.unwrap_or(0));
+        let text =
+            format!("peak {} of interface {mac} is above the {peak} of network '{name}'", inbound.peak.unwrap_or(0));
         return Err(Error::invalid_operation(text).in_domain(ErrorDomain::Network));
     }
     match floors.checked_add(floor) {

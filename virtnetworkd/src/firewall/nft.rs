@@ -37,8 +37,9 @@ impl Firewall for Nft {
         let mut commands = rules::base();
         commands.extend(of_network(started)?);
         self.change(commands).await?;
-        self.pass_docker(std::slice::from_ref(started)).await;
-        self.warn_of_others(started).await;
+        let chains = self.list(&["chains"]).await;
+        self.pass_docker(&chains, std::slice::from_ref(started)).await;
+        tell_of_others(&chains, started);
         Ok(())
     }
 
@@ -60,7 +61,8 @@ impl Firewall for Nft {
             commands.extend(of_network(started)?);
         }
         self.change(commands).await?;
-        self.pass_docker(started).await;
+        let chains = self.list(&["chains"]).await;
+        self.pass_docker(&chains, started).await;
         Ok(())
     }
 }
@@ -108,12 +110,9 @@ impl Nft {
     }
 
     /// Lets the bridges through Docker's filter, where it has one; our own has the say.
-    async fn pass_docker(&self, started: &[Started]) {
-        for family in ["ip", "ip6"] {
+    async fn pass_docker(&self, chains: &[Value], started: &[Started]) {
+        for family in dockers(chains) {
             let listed = self.list(&["chain", family, "filter", DOCKER]).await;
-            if listed.is_empty() {
-                continue;
-            }
             let mut commands = Vec::new();
             for started in started.iter().filter(|started| has_rules(started)) {
                 let comment = comment(&started.bridge);
@@ -128,47 +127,60 @@ impl Nft {
                     commands.push(json!({"insert": {"rule": rule}}));
                 }
             }
-            if !commands.is_empty() {
-                if let Err(error) = self.change(commands).await {
-                    tracing::warn!("guests may be cut off by Docker's packet filter: {error}");
-                }
+            if commands.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.change(commands).await {
+                tracing::warn!("guests may be cut off by Docker's packet filter: {error}");
             }
         }
     }
 
     async fn leave_docker(&self, bridge: &str) {
-        for family in ["ip", "ip6"] {
+        for family in dockers(&self.list(&["chains"]).await) {
             let listed = self.list(&["chain", family, "filter", DOCKER]).await;
             let delete = |handle: u64| {
                 let rule = json!({"family": family, "table": "filter", "chain": DOCKER, "handle": handle});
                 json!({"delete": {"rule": rule}})
             };
             let commands: Vec<Value> = rules_with(&listed, &comment(bridge)).map(delete).collect();
-            if !commands.is_empty() {
-                if let Err(error) = self.change(commands).await {
-                    tracing::warn!("rules for '{bridge}' stay in Docker's packet filter: {error}");
-                }
+            if commands.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.change(commands).await {
+                tracing::warn!("rules for '{bridge}' stay in Docker's packet filter: {error}");
             }
         }
     }
+}
 
-    /// Names, in the log, the chains of others that drop what they do not know: guests may be cut off by them.
-    async fn warn_of_others(&self, started: &Started) {
-        let listed = self.list(&["chains"]).await;
-        for chain in listed.iter().filter_map(|it| it.get("chain")) {
-            let word = |name: &str| chain.get(name).and_then(Value::as_str).unwrap_or_default();
-            let may_pass = word("policy") != "drop" || word("table") == rules::TABLE;
-            // Docker's is passed above; this one is it.
-            if may_pass || !matches!(word("hook"), "input" | "forward") {
-                continue;
-            }
+/// The value of a listed chain's attribute.
+fn word<'a>(chain: &'a Value, name: &str) -> &'a str {
+    chain.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The families in which Docker has its chain for others.
+fn dockers(chains: &[Value]) -> impl Iterator<Item = &'static str> {
+    let has = |family: &&str| {
+        let is = |chain: &Value| {
+            (word(chain, "family"), word(chain, "table"), word(chain, "name")) == (*family, "filter", DOCKER)
+        };
+        chains.iter().filter_map(|it| it.get("chain")).any(is)
+    };
+    ["ip", "ip6"].into_iter().filter(has).collect::<Vec<_>>().into_iter()
+}
+
+/// Names, in the log, the chains of others that drop what they do not know: guests may be cut off by them.
+fn tell_of_others(chains: &[Value], started: &Started) {
+    for chain in chains.iter().filter_map(|it| it.get("chain")) {
+        let drops = word(chain, "policy") == "drop" && matches!(word(chain, "hook"), "input" | "forward");
+        if drops && word(chain, "table") != rules::TABLE {
             tracing::info!(
                 bridge = started.bridge,
-                "chain {} {} {} drops by policy on {}: it must let this bridge through",
-                word("family"),
-                word("table"),
-                word("name"),
-                word("hook")
+                "chain {} {} {} drops by policy: it must let this bridge through",
+                word(chain, "family"),
+                word(chain, "table"),
+                word(chain, "name"),
             );
         }
     }

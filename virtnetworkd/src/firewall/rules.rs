@@ -207,6 +207,7 @@ fn counter() -> Value {
     json!({"counter": null})
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "made in place by its callers")]
 fn is(left: Value, right: Value) -> Value {
     json!({"match": {"op": "==", "left": left, "right": right}})
 }
@@ -230,6 +231,7 @@ fn add(kind: &str, object: Value) -> Value {
     json!({"add": {kind: in_table(object)}})
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "made in place by its callers")]
 fn rule(chain: &str, expr: Vec<Value>) -> Value {
     add("rule", json!({"chain": chain, "expr": expr}))
 }
