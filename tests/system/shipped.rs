@@ -83,7 +83,7 @@ fn the_policy_lets_root_own_the_names_and_everybody_call() {
 #[test]
 fn the_manual_names_the_options_that_are_there() {
     let host = Host::new();
-    for daemon in ["virtqemud", "virtproxyd"] {
+    for daemon in ["virtqemud", "virtstoraged", "virtnetworkd", "virtproxyd"] {
         let help = said(&mut command(&host, daemon, &["--help"])).unwrap();
         let page = fs::read_to_string(workspace().join(format!("docs/man/{daemon}.8"))).unwrap();
         let plain = page.replace('\\', "").replace("fB", "").replace("fI", "").replace("fR", "");
