@@ -1,7 +1,7 @@
 //! `<domain>`: the document of a virtual machine. What depends on the host, the machine type or QEMU is filled in elsewhere.
 
 use uuid::Uuid;
-use virtbus_xml::{Document, Error, ErrorKind, FormatOptions, Node, RawContent, Xml, XmlEnum};
+use virtbus_xml::{Error, ErrorKind, FormatOptions, Node, RawContent, Xml, XmlEnum};
 
 mod checks;
 pub mod clock;
@@ -141,10 +141,7 @@ impl Domain {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        let document = Document::parse(text)?;
-        let domain = Self::read(document.root_named(Self::ROOT)?)?;
-        document.refuse_unknown()?;
-        Ok(domain)
+        virtbus_xml::from_str_strict(text, Self::ROOT)
     }
 
     /// Writes the document.

@@ -17,6 +17,7 @@ struct Variant {
     attrs: TokenStream,
     content: TokenStream,
     describe: TokenStream,
+    examine: TokenStream,
 }
 
 impl Variant {
@@ -33,6 +34,7 @@ impl Variant {
                 attrs: empty(),
                 content: empty(),
                 describe: empty(),
+                examine: empty(),
             },
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 let ty = fields.unnamed.first().map(|it| &it.ty);
@@ -44,6 +46,7 @@ impl Variant {
                     attrs: quote!(::virtbus_xml::Xml::write_attrs(__it, __w);),
                     content: quote!(::virtbus_xml::Xml::write_content(__it, __w);),
                     describe: quote!(<#ty as ::virtbus_xml::Xml>::describe(__to);),
+                    examine: quote!(<#ty as ::virtbus_xml::Xml>::examine(__node)?;),
                 }
             }
             Fields::Named(fields) => {
@@ -53,6 +56,7 @@ impl Variant {
                 let attrs = fields.iter().filter_map(Field::write_attrs);
                 let contents = fields.iter().filter_map(Field::write_content);
                 let describes = fields.iter().map(Field::describe);
+                let examines = fields.iter().map(Field::examine);
                 Self {
                     name,
                     is_default,
@@ -61,6 +65,7 @@ impl Variant {
                     attrs: quote!(#(#attrs)*),
                     content: quote!(#(#contents)*),
                     describe: quote!(#(#describes)*),
+                    examine: quote!(#(#examines)*),
                 }
             }
             Fields::Unnamed(_) => return Err(syn::Error::new_spanned(variant, "one unnamed field, or named ones")),
@@ -71,14 +76,17 @@ impl Variant {
 pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> {
     let mut tag = None;
     let mut fault = Ident::new("BadValue", Span::call_site());
+    let mut form: Option<syn::Path> = None;
     for attr in input.attrs.iter().filter(|it| it.path().is_ident("xml")) {
         attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("tag") {
                 tag = Some(meta.value()?.parse::<LitStr>()?.value());
             } else if meta.path.is_ident("fault") {
                 fault = meta.value()?.parse()?;
+            } else if meta.path.is_ident("form") {
+                form = Some(meta.value()?.parse()?);
             } else {
-                return Err(meta.error("unknown word on an enum: tag or fault"));
+                return Err(meta.error("unknown word on an enum: tag, fault or form"));
             }
             Ok(())
         })?;
@@ -107,6 +115,12 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
             }),)
         }
     });
+    let examines = variants.iter().map(|it| {
+        let (name, examine) = (&it.name, &it.examine);
+        let or_none = it.is_default.then(|| quote!(None |));
+        quote!(#or_none Some(#name) => { #examine })
+    });
+    let form = form.map(|form| quote!(#form(__node)?;));
     let name = &input.ident;
     Ok(quote! {
         #[automatically_derived]
@@ -146,6 +160,15 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
             fn describe(__to: &mut dyn ::virtbus_xml::Describe) {
                 __to.attr(#tag, Self::TAGS);
                 #(#describes)*
+            }
+
+            fn examine(__node: ::virtbus_xml::Node<'_>) -> ::virtbus_xml::Result<()> {
+                match __node.attr(#tag).map(|it| it.value()) {
+                    #(#examines)*
+                    _ => return Err(__node.bad_tag(#tag, Self::TAGS)),
+                }
+                #form
+                Ok(())
             }
         }
     })

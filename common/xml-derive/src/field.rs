@@ -46,6 +46,12 @@ pub(crate) struct Field {
     hex: Option<LitInt>,
     /// A bad value counts as absent.
     lenient: bool,
+    /// What strict reading asks of the text besides its type.
+    form: Option<syn::Path>,
+    /// Strict reading needs it, though reading does not.
+    must: bool,
+    /// Strict reading does not need it, though reading does.
+    may: bool,
 }
 
 impl Field {
@@ -74,6 +80,9 @@ impl Field {
             fault: Ident::new("BadValue", Span::call_site()),
             hex: None,
             lenient: false,
+            form: None,
+            must: false,
+            may: false,
         };
         let mut kind = None;
         for attr in field.attrs.iter().filter(|it| it.path().is_ident("xml")) {
@@ -112,6 +121,9 @@ impl Field {
                     "secret" => out.secret = true,
                     "when" => out.when = Some(meta.value()?.parse()?),
                     "lenient" => out.lenient = true,
+                    "form" => out.form = Some(meta.value()?.parse()?),
+                    "must" => out.must = true,
+                    "may" => out.may = true,
                     "hex" => out.hex = Some(meta.value()?.parse()?),
                     "fault" => out.fault = meta.value()?.parse()?,
                     _ => return Err(meta.error("unknown word; see the vocabulary in virtbus_xml")),
@@ -204,6 +216,35 @@ impl Field {
             (Shape::Optional, Some(default)) => quote!(match #optional { None => #default, found => found }),
             (_, Some(default)) => quote!(match #optional { Some(found) => found, None => #default }),
             (_, None) => required,
+        }
+    }
+
+    /// The statement that holds the field's part of `__node` against its declaration.
+    pub(crate) fn examine(&self) -> TokenStream {
+        let Self { inner, name, .. } = self;
+        let path = self.path_tokens();
+        let optional = self.shape != Shape::Plain || self.default.is_some() || self.lenient || self.may;
+        let must = self.must || !optional;
+        let with_element = self.required;
+        let form = match &self.form {
+            Some(form) => quote!(Some(#form as fn(&str) -> bool)),
+            None => quote!(None),
+        };
+        match self.kind {
+            Kind::Attr if self.hex.is_some() => {
+                let width = &self.hex;
+                let hex = quote!(::virtbus_xml::Hex<#width>);
+                quote!(::virtbus_xml::form::attr::<#hex>(__node, #path, #name, #must, #with_element, #form)?;)
+            }
+            Kind::Attr => {
+                quote!(::virtbus_xml::form::attr::<#inner>(__node, #path, #name, #must, #with_element, #form)?;)
+            }
+            Kind::Child => quote!(::virtbus_xml::form::child::<#inner>(__node, #path, #name, #must, #form)?;),
+            Kind::Children => quote!(::virtbus_xml::form::children::<#inner>(__node, #path, #name, #must, #form)?;),
+            Kind::Text => quote!(::virtbus_xml::form::text::<#inner>(__node, #must, #form)?;),
+            Kind::Flag => quote!(::virtbus_xml::form::flag(__node, #path, #name);),
+            Kind::Flatten => quote!(<#inner as ::virtbus_xml::Xml>::examine(__node)?;),
+            Kind::Raw => quote!(::virtbus_xml::form::rest(__node);),
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
     let mut open = false;
     let mut before: Option<Path> = None;
     let mut absent: Option<Path> = None;
+    let mut form: Option<Path> = None;
     for attr in input.attrs.iter().filter(|it| it.path().is_ident("xml")) {
         attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("check") {
@@ -22,10 +23,12 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
                 before = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("absent") {
                 absent = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("form") {
+                form = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("open") {
                 open = true;
             } else {
-                return Err(meta.error("unknown word on a struct: check, before, absent, xmlns or open"));
+                return Err(meta.error("unknown word on a struct: check, before, absent, form, xmlns or open"));
             }
             Ok(())
         })?;
@@ -36,6 +39,8 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
     let attrs: Vec<_> = fields.iter().filter_map(Field::write_attrs).collect();
     let contents: Vec<_> = fields.iter().filter_map(Field::write_content).collect();
     let describes = fields.iter().map(Field::describe);
+    let examines = fields.iter().map(Field::examine);
+    let form = form.map(|form| quote!(#form(__node)?;));
     let check = check.map(|check| quote!(#check(&mut __value, __node)?;));
     let declare = xmlns.map(|prefix| {
         let name = format!("xmlns:{prefix}");
@@ -82,6 +87,12 @@ pub(crate) fn generate(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result
 
             fn describe(__to: &mut dyn ::virtbus_xml::Describe) {
                 #(#describes)*
+            }
+
+            fn examine(__node: ::virtbus_xml::Node<'_>) -> ::virtbus_xml::Result<()> {
+                #(#examines)*
+                #form
+                Ok(())
             }
 
             #absent

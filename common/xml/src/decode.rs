@@ -23,6 +23,16 @@ pub trait Xml: Sized {
     /// Names everything the type can hold.
     fn describe(to: &mut dyn Describe);
 
+    /// Holds the element against the declaration, for strict reading: the values are of their types and nothing is missing. What
+    /// is not asked for here does not belong there ([`crate::Document::refuse_unknown`]).
+    ///
+    /// # Errors
+    /// The first part that has another form.
+    fn examine(node: Node<'_>) -> Result<()> {
+        crate::form::own_text(node);
+        Self::read(node).map(drop)
+    }
+
     /// Whether an optional element says nothing and counts as absent.
     #[must_use]
     fn is_absent(_: Node<'_>) -> bool {
@@ -63,6 +73,11 @@ impl<T: Value> Xml for T {
         to.text(T::VALUES);
     }
 
+    fn examine(node: Node<'_>) -> Result<()> {
+        let text = crate::form::own_text(node);
+        T::strict(&text).map_err(|fault| node.fault(&text, fault))
+    }
+
     fn is_absent(node: Node<'_>) -> bool {
         T::EMPTY_IS_ABSENT && node.text().is_empty()
     }
@@ -74,6 +89,19 @@ impl<T: Value> Xml for T {
 /// Malformed text, another root, or the first fault inside.
 pub fn from_str<T: Xml>(text: &str, root: &str) -> Result<T> {
     T::read(Document::parse(text)?.root_named(root)?)
+}
+
+/// As [`from_str`], but refuses what the declaration does not name, and what has another form than it asks for.
+///
+/// # Errors
+/// As [`from_str`]; [`ErrorKind::Unknown`] for anything about the form.
+pub fn from_str_strict<T: Xml>(text: &str, root: &str) -> Result<T> {
+    let document = Document::parse(text)?;
+    let form = |error: Error| Error { kind: ErrorKind::Unknown, ..error };
+    T::examine(document.root_named(root).map_err(form)?).map_err(form)?;
+    document.refuse_unknown()?;
+    document.refuse_stray_text()?;
+    T::read(document.root())
 }
 
 /// Writes a document.

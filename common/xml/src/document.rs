@@ -88,6 +88,25 @@ impl<'a> Document<'a> {
         found
     }
 
+    /// For strict reading: text where only elements belong.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unknown`] with the place.
+    pub fn refuse_stray_text(&self) -> Result<()> {
+        let stray = |entry: &Entry<'_>| match &entry.content {
+            Content::Text(text) => !entry.used.get() && !text.trim().is_empty(),
+            Content::Element(_) => false,
+        };
+        match (0..)
+            .zip(&self.nodes)
+            .find(|(_, entry)| stray(entry))
+            .and_then(|(id, _)| Node { document: self, id }.parent())
+        {
+            Some(around) => Err(around.error(ErrorKind::Unknown, "text does not belong here")),
+            None => Ok(()),
+        }
+    }
+
     /// For strict reading: the first element or attribute that reading did not ask for, as an error.
     ///
     /// # Errors

@@ -29,11 +29,13 @@
 //! | `secret` | written only with `FormatOptions::secure` |
 //! | `hex = 4` | an unsigned number written as `0x` with at least so many digits, read in any base |
 //! | `lenient` | a bad value counts as absent, as the reference has it in a few old places |
+//! | `must`, `may` | strict reading needs it though reading does not; or the other way round |
+//! | `form = path` | strict reading asks `path(&str) -> bool` of the text, besides its type |
 //! | `fault = Unsupported` | bad values are reported under this [`ErrorKind`] |
 //!
 //! The default name is the field's own (`r#type` is `type`). On the container: `check = path` calls `path(&mut value, node)` after
 //! reading, to refuse or to complete; `before = path` calls `path(node)` first;
-//! `absent = path` asks `path(node)` whether an optional element counts as absent; `xmlns = "qemu"` declares that namespace when the value is not the default one;
+//! `form = path` calls `path(node)` when strict reading has examined the parts; `absent = path` asks `path(node)` whether an optional element counts as absent; `xmlns = "qemu"` declares that namespace when the value is not the default one;
 //! `open` gives the element an end tag of its own even when it has no content.
 //!
 //! An enum with `#[xml(tag = "type")]` is chosen by an attribute: variants carry fields like structs (or one flattened type, or
@@ -96,13 +98,14 @@ pub mod describe;
 pub mod document;
 mod entity;
 pub mod error;
+pub mod form;
 pub mod names;
 mod parse;
 pub mod raw;
 pub mod value;
 pub mod writer;
 
-pub use decode::{Xml, from_str, to_string};
+pub use decode::{Xml, from_str, from_str_strict, to_string};
 pub use describe::Describe;
 pub use document::{Attr, Document, Node, Unknown};
 pub use error::{Error, ErrorKind, Fault, Result};

@@ -33,6 +33,14 @@ pub trait Value: Sized {
     /// Why the text is no such value; the caller adds the place.
     fn from_text(text: &str) -> Result<Self, Fault>;
 
+    /// Whether strict reading takes the text: reading is more generous with some types.
+    ///
+    /// # Errors
+    /// Why the text is no such value.
+    fn strict(text: &str) -> Result<(), Fault> {
+        Self::from_text(text).map(drop)
+    }
+
     /// Writes the value; the writer escapes it.
     fn put(&self, out: &mut Escaped<'_>);
 }
@@ -55,6 +63,15 @@ macro_rules! decimal {
         impl Value for $number {
             fn from_text(text: &str) -> Result<Self, Fault> {
                 text.trim_start_matches([' ', '\t', '\n', '\r']).parse().map_err(|_| Fault::NotA($what))
+            }
+
+            /// Digits alone, behind a minus sign where there may be one.
+            fn strict(text: &str) -> Result<(), Fault> {
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
+                    return Err(Fault::NotA($what));
+                }
+                Self::from_text(text).map(drop)
             }
 
             fn put(&self, out: &mut Escaped<'_>) {
@@ -85,6 +102,14 @@ impl Value for uuid::Uuid {
             return Err(Fault::NotA("a UUID"));
         }
         Self::try_parse(&digits).map_err(|_| Fault::NotA("a UUID"))
+    }
+
+    /// All hyphens or none.
+    fn strict(text: &str) -> Result<(), Fault> {
+        if text.len() != 32 && !(text.len() == 36 && text.bytes().filter(|it| *it == b'-').count() == 4) {
+            return Err(Fault::NotA("a UUID"));
+        }
+        Self::try_parse(text).map(drop).map_err(|_| Fault::NotA("a UUID"))
     }
 
     fn put(&self, out: &mut Escaped<'_>) {

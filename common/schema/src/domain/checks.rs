@@ -1,14 +1,19 @@
 //! What the parts of a domain say about each other: completed where one implies another, refused where they contradict.
 //! Each rule was observed on the reference; none needs the host.
 
+mod numa;
+mod scheduling;
+
 use std::collections::BTreeSet;
 
 use virtbus_xml::{Error, ErrorKind, Node};
 
 use super::{
-    Domain,
+    Domain, IoThread, Sysinfo,
     memory::{NumaMemory, NumaMode, NumaTune, Placement},
 };
+use uuid::Uuid;
+use virtbus_xml::Value as _;
 
 type Checked = Result<(), Error>;
 
@@ -44,8 +49,12 @@ impl Domain {
         self.check_memory(node)?;
         self.check_numa(node)?;
         self.complete_placement(node)?;
-        self.complete_iothreads();
+        self.complete_iothreads(node)?;
+        self.check_scheduling(node)?;
+        self.complete_vcpus();
+        self.check_sysinfo(node)?;
         self.check_labels(node)?;
+        self.check_groups(node)?;
         self.devices.check_targets(node)?;
         self.devices.check_aliases(node)
     }
@@ -66,33 +75,11 @@ impl Domain {
             return Err(node.error(ErrorKind::BadValue, "the maximum memory is less than the memory"));
         }
         self.current_memory = Some(self.current_memory.filter(|it| it.kib > 0 && *it < all).unwrap_or(all));
+        self.complete_pages(node)?;
         let pages = self.memory_backing.iter().filter_map(|it| it.hugepages.as_ref()).flat_map(|it| &it.pages);
         let masters = pages.filter(|it| it.nodeset.is_none()).count();
         if masters > 1 {
             return Err(node.error(ErrorKind::Conflict, "two sizes of huge pages are given for all nodes"));
-        }
-        Ok(())
-    }
-
-    fn check_numa(&mut self, node: Node<'_>) -> Checked {
-        let cells = self.cpu.iter_mut().filter_map(|it| it.numa.as_mut()).flat_map(|it| &mut it.cells);
-        let mut ids = Vec::new();
-        for (at, cell) in cells.enumerate() {
-            let id = *cell.id.get_or_insert(u32::try_from(at).unwrap_or(u32::MAX));
-            if ids.contains(&id) {
-                return Err(node.error(ErrorKind::BadValue, format!("two NUMA cells have id {id}")));
-            }
-            ids.push(id);
-        }
-        let siblings = self.cpu.iter().filter_map(|it| it.numa.as_ref()).flat_map(|it| &it.cells);
-        if let Some(stray) = siblings.flat_map(|it| &it.distances).find(|it| !ids.contains(&it.id)) {
-            return Err(
-                node.error(ErrorKind::BadValue, format!("distance to NUMA cell {}, which is not there", stray.id))
-            );
-        }
-        let memnodes = self.numatune.iter().flat_map(|it| &it.memnodes);
-        if let Some(stray) = memnodes.map(|it| it.cellid).find(|it| !ids.contains(it)) {
-            return Err(node.error(ErrorKind::BadValue, format!("<memnode> of NUMA cell {stray}, which is not there")));
         }
         Ok(())
     }
@@ -120,22 +107,103 @@ impl Domain {
         Ok(())
     }
 
-    /// The number of I/O threads covers those that are listed.
-    fn complete_iothreads(&mut self) {
-        let listed = u32::try_from(self.iothreadids.len()).unwrap_or(u32::MAX);
-        if listed > self.iothreads.unwrap_or(0) {
-            self.iothreads = Some(listed);
+    /// The number of I/O threads covers those that are listed, and those that are only counted get the lowest free numbers.
+    fn complete_iothreads(&mut self, node: Node<'_>) -> Checked {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.iothreadids.iter().find(|it| !seen.insert(it.id)) {
+            return Err(node.error(ErrorKind::BadValue, format!("two I/O threads have id {}", twice.id)));
         }
-        self.iothreads = self.iothreads.filter(|it| *it > 0);
+        let pools = self.iothreadids.iter().map(|it| (it.thread_pool_min, it.thread_pool_max));
+        let main = self.defaultiothread.iter().map(|it| (it.thread_pool_min, it.thread_pool_max));
+        for pool in pools.chain(main) {
+            if let (Some(min), Some(max)) = pool
+                && min > max
+            {
+                return Err(node.error(ErrorKind::Unsupported, "thread_pool_min is larger than thread_pool_max"));
+            }
+        }
+        self.defaultiothread = self.defaultiothread.filter(|it| it.thread_pool_min.or(it.thread_pool_max).is_some());
+        for it in &mut self.iothreadids {
+            it.poll = it.poll.filter(|it| it.max.or(it.grow).or(it.shrink).is_some());
+        }
+        let listed = u32::try_from(self.iothreadids.len()).unwrap_or(u32::MAX);
+        let counted = self.iothreads.unwrap_or(0);
+        // Without a list the numbers are 1, 2, ..., which goes without saying.
+        let told_apart =
+            self.iothreadids.iter().any(|it| it.id > counted || it.poll.is_some() || it.thread_pool_min.is_some());
+        if listed > 0 && (listed < counted || told_apart) && counted <= MOST_LISTED {
+            for id in 1.. {
+                if u32::try_from(self.iothreadids.len()).unwrap_or(u32::MAX) >= counted {
+                    break;
+                }
+                if seen.insert(id) {
+                    self.iothreadids.push(IoThread { id, thread_pool_min: None, thread_pool_max: None, poll: None });
+                }
+            }
+        }
+        self.iothreads = Some(counted.max(listed)).filter(|it| *it > 0);
+        Ok(())
     }
 
-    fn check_labels(&self, node: Node<'_>) -> Checked {
+    /// The date of the BIOS and the UUID of the system are what the guest's firmware takes them for.
+    fn check_sysinfo(&self, node: Node<'_>) -> Checked {
+        for it in &self.sysinfo {
+            let Sysinfo::Smbios(tables) = it else { continue };
+            let date = tables.bios.as_ref().and_then(|it| it.entry("date"));
+            if date.is_some_and(|it| !is_date(it)) {
+                return Err(node.error(ErrorKind::Conflict, "the date of the BIOS is not MM/DD/YYYY"));
+            }
+            let said = tables.system.as_ref().and_then(|it| it.entry("uuid")).map(Uuid::from_text);
+            if let (Some(Ok(said)), Some(own)) = (said, self.uuid)
+                && said != own
+            {
+                return Err(node.error(ErrorKind::Conflict, "the UUID of <sysinfo> is not the domain's"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Labels without a model mean all; two of one model contradict each other.
+    fn check_labels(&mut self, node: Node<'_>) -> Checked {
+        for it in &mut self.seclabels {
+            it.complete(node)?;
+        }
         let mut seen = BTreeSet::new();
         for model in self.seclabels.iter().filter_map(|it| it.model.as_deref()) {
             if !seen.insert(model) {
                 return Err(node.error(ErrorKind::Conflict, format!("two security labels of model {model}")));
             }
         }
+        self.seclabels.retain(|it| it.kind.is_some());
         Ok(())
     }
+
+    fn check_groups(&self, node: Node<'_>) -> Checked {
+        let mut seen = BTreeSet::new();
+        for it in self.throttlegroups.iter().flat_map(|it| &it.groups) {
+            if it.group_name.is_empty() || !seen.insert(&it.group_name) {
+                let text = format!("two throttle groups are called '{}', or one is called nothing", it.group_name);
+                return Err(node.error(ErrorKind::BadValue, text));
+            }
+            it.limits.check_sums(node)?;
+        }
+        let mut seen = BTreeSet::new();
+        let events = self.perf.iter().flat_map(|it| &it.events);
+        match events.into_iter().find(|it| !seen.insert(it.name)) {
+            Some(twice) => Err(node.error(ErrorKind::BadValue, format!("two perf events are called {}", twice.name))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// More threads than these are not written out.
+const MOST_LISTED: u32 = 4096;
+
+/// `M/D/YY` or `M/D/YYYY`, with a month and a day there are.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let [month, day, year] = parts.as_slice() else { return false };
+    let number = |it: &str| it.bytes().all(|it| it.is_ascii_digit()).then(|| it.parse::<u32>().ok()).flatten();
+    let within = |it: &str, most: u32| number(it).is_some_and(|it| (1..=most).contains(&it));
+    within(month, 12) && within(day, 31) && number(year).is_some_and(|it| it < 100 || (1900..10_000).contains(&it))
 }

@@ -312,6 +312,29 @@ pub struct CacheSize {
     pub unit: String,
 }
 
+impl CacheSize {
+    /// Says the same in KiB.
+    pub(crate) fn scale_to_kib(&mut self) -> Result<(), String> {
+        let bytes = scaled(self.value, &self.unit)?;
+        (self.value, self.unit) = (bytes.div_ceil(1024), "KiB".to_owned());
+        Ok(())
+    }
+}
+
+fn scaled(value: u64, unit: &str) -> Result<u64, String> {
+    let unit = Unit::from_suffix(unit).ok_or_else(|| format!("unknown size unit \"{unit}\""))?;
+    value.checked_mul(unit.bytes()).ok_or_else(|| format!("{value} is too large"))
+}
+
+impl Bandwidth {
+    /// Says the same in KiB per second, which is also what no unit means.
+    pub(crate) fn scale_to_kib(&mut self) -> Result<(), String> {
+        let bytes = scaled(self.value, self.unit.as_deref().unwrap_or("KiB"))?;
+        (self.value, self.unit) = (bytes.div_ceil(1024), Some("KiB".to_owned()));
+        Ok(())
+    }
+}
+
 /// `<interconnects>`: latencies and bandwidths between cells.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Interconnects {

@@ -79,6 +79,12 @@ impl Os {
         if self.smbios == Some(SmbiosMode::None) {
             self.smbios = None;
         }
+        // What a container starts means nothing to a machine.
+        if self.kind.value == "hvm" {
+            (self.init, self.initdir, self.inituser, self.initgroup) = (None, None, None, None);
+            self.init_args.clear();
+            self.init_env.clear();
+        }
         // An option block that says nothing is not written back.
         if self.bios.as_ref().is_some_and(|it| it.useserial.is_none() && it.reboot_timeout.is_none()) {
             self.bios = None;
@@ -277,6 +283,10 @@ pub struct BiosOptions {
 
 impl BiosOptions {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        // As for the boot menu, anything but `yes` is `no`.
+        if node.attr("useserial").is_some() {
+            self.useserial.get_or_insert(YesNo::No);
+        }
         match self.reboot_timeout {
             Some(timeout) if !(-1..=65535).contains(&timeout) => {
                 Err(node.error(ErrorKind::Unsupported, format!("rebootTimeout {timeout} is not in -1 to 65535")))

@@ -1,6 +1,6 @@
 //! The `qemu:` namespace: arguments, capabilities and device properties handed through to QEMU.
 
-use virtbus_xml::{Xml, XmlEnum};
+use virtbus_xml::{Error, ErrorKind, Node, Value as _, Xml, XmlEnum};
 
 /// Everything a domain has in the namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
@@ -27,18 +27,40 @@ pub struct QemuCommandline {
 
 /// `<qemu:arg value='-foo'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(before = QemuArg::check)]
 pub struct QemuArg {
     #[xml(attr)]
     pub value: String,
 }
 
+impl QemuArg {
+    fn check(node: Node<'_>) -> Result<(), Error> {
+        match node.attr("value") {
+            Some(_) => Ok(()),
+            None => Err(node.error(ErrorKind::Internal, "the argument has no value")),
+        }
+    }
+}
+
 /// `<qemu:env name='X' value='y'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(before = QemuEnv::check)]
 pub struct QemuEnv {
     #[xml(attr)]
     pub name: String,
     #[xml(attr)]
     pub value: Option<String>,
+}
+
+impl QemuEnv {
+    fn check(node: Node<'_>) -> Result<(), Error> {
+        let name = node.attr("name").map(|it| it.value()).unwrap_or_default();
+        let starts = name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_');
+        if starts && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::Internal, format!("'{name}' is not the name of a variable")))
+    }
 }
 
 /// `<qemu:capabilities>`.
@@ -82,6 +104,7 @@ pub struct QemuFrontend {
 
 /// `<qemu:property name='x' type='string' value='y'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = QemuProperty::check)]
 pub struct QemuProperty {
     #[xml(attr)]
     pub name: String,
@@ -89,6 +112,23 @@ pub struct QemuProperty {
     pub kind: QemuPropertyKind,
     #[xml(attr)]
     pub value: Option<String>,
+}
+
+impl QemuProperty {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let value = self.value.as_deref();
+        let fits = match self.kind {
+            QemuPropertyKind::Remove => return Ok(()),
+            QemuPropertyKind::String => value.is_some(),
+            QemuPropertyKind::Unsigned => value.is_some_and(|it| u64::from_text(it).is_ok()),
+            QemuPropertyKind::Signed => value.is_some_and(|it| i64::from_text(it).is_ok()),
+            QemuPropertyKind::Bool => value.is_some_and(|it| matches!(it, "true" | "false")),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::BadValue, format!("the value of '{}' is not of type {}", self.name, self.kind)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]

@@ -1,6 +1,6 @@
 //! Security labels, key wrapping and launch security of a domain.
 
-use virtbus_xml::{OnOff, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 
 /// `<seclabel type='dynamic' model='dac' relabel='yes'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
@@ -17,6 +17,46 @@ pub struct SecLabel {
     pub imagelabel: Option<String>,
     #[xml(child)]
     pub baselabel: Option<String>,
+}
+
+impl SecLabel {
+    /// Fills in what the type implies. One that says nothing counts as not given: its type is taken away.
+    pub(crate) fn complete(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let fault = |kind: ErrorKind, text: &str| Err(node.error(kind, text));
+        let Some(kind) = self.kind else {
+            if self.model.is_none() {
+                return fault(ErrorKind::BadValue, "a security label has no model");
+            }
+            return Ok(());
+        };
+        let relabel = kind == SecLabelKind::Dynamic;
+        match (kind, self.relabel) {
+            (SecLabelKind::Dynamic, Some(YesNo::No)) => {
+                return fault(ErrorKind::Unsupported, "a dynamic label needs relabel='yes'");
+            }
+            (SecLabelKind::None, Some(YesNo::Yes)) => {
+                return fault(ErrorKind::Unsupported, "relabel='yes' is not for labels of type 'none'");
+            }
+            _ => {}
+        }
+        if kind == SecLabelKind::Static && self.label.is_none() {
+            return fault(ErrorKind::BadValue, "a static label is not given");
+        }
+        match (&self.model, kind) {
+            (Some(_), _) => {}
+            // Whichever model the host has: known only where the guest is started.
+            (None, SecLabelKind::Dynamic) if self.baselabel.is_none() => return Ok(()),
+            (None, SecLabelKind::None) => return Ok(()),
+            (None, _) => return fault(ErrorKind::BadValue, "a security label has no model"),
+        }
+        if kind == SecLabelKind::Dynamic && self.imagelabel.is_none() {
+            self.label = None;
+        }
+        if kind != SecLabelKind::None {
+            self.relabel.get_or_insert(YesNo::from(relabel));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]

@@ -97,6 +97,7 @@ pub struct OemStrings {
 
 /// `<entry name='opt/com.example' file='/path'>` or with the value as text.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = FwCfgEntry::check)]
 pub struct FwCfgEntry {
     #[xml(attr)]
     pub name: String,
@@ -104,4 +105,21 @@ pub struct FwCfgEntry {
     pub file: Option<String>,
     #[xml(text)]
     pub value: Option<String>,
+}
+
+impl FwCfgEntry {
+    /// Users' own entries lie below `opt/`; some names there are QEMU's and the firmware's.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let fault = |kind: ErrorKind, text: String| Err(node.error(kind, text));
+        if !self.name.starts_with("opt/") {
+            return fault(ErrorKind::Unsupported, format!("'{}' does not start with opt/", self.name));
+        }
+        if ["opt/ovmf/", "opt/org.qemu/", "opt/org.tianocore."].iter().any(|it| self.name.starts_with(it)) {
+            return fault(ErrorKind::Unsupported, format!("'{}' is reserved", self.name));
+        }
+        match (&self.file, &self.value) {
+            (None, None) => fault(ErrorKind::BadValue, format!("'{}' has neither a value nor a file", self.name)),
+            _ => Ok(()),
+        }
+    }
 }

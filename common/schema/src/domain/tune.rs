@@ -1,6 +1,6 @@
 //! Small blocks of a domain: I/O weights, throttle groups, resource partition, ID maps, power management, perf events.
 
-use virtbus_xml::{Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, Node, Xml, XmlEnum, YesNo};
 
 use super::device::disk::IoTune;
 
@@ -34,7 +34,25 @@ pub struct BlkioDevice {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct ThrottleGroups {
     #[xml(children = "throttlegroup")]
-    pub groups: Vec<IoTune>,
+    pub groups: Vec<ThrottleGroup>,
+}
+
+/// `<throttlegroup>`: limits under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = ThrottleGroup::check)]
+pub struct ThrottleGroup {
+    #[xml(flatten)]
+    pub limits: IoTune,
+    #[xml(child, default)]
+    pub group_name: String,
+}
+
+impl ThrottleGroup {
+    /// The name is the group's, not the limits'.
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.limits.group_name = None;
+        Ok(())
+    }
 }
 
 /// `<resource>`.

@@ -91,6 +91,24 @@ impl Disk {
             source.keep_only(self.kind);
             source.complete();
         }
+        let mut below = self.backing_store.as_mut();
+        while let Some(it) = below {
+            if let Some(source) = &mut it.source {
+                source.complete();
+            }
+            below = it.below.as_deref_mut();
+        }
+        if let Some(sizes) = &mut self.blockio {
+            sizes.logical_block_size = sizes.logical_block_size.filter(|it| *it > 0);
+            sizes.physical_block_size = sizes.physical_block_size.filter(|it| *it > 0);
+        }
+        if self.kind == DiskKind::VhostUser {
+            // What another process serves cannot be snapshotted.
+            self.snapshot.get_or_insert(DiskSnapshot::No);
+        }
+        if self.driver.as_ref().is_some_and(|it| it.iothread.is_some() && !it.iothreads.is_empty()) {
+            return Err(node.error(ErrorKind::BadValue, "the driver has an I/O thread and a list of them"));
+        }
         // A drive without a medium is a file drive, whatever it was.
         if self.is_removable() && self.source.as_ref().is_none_or(|it| it.name_to_show().is_none()) {
             self.kind = DiskKind::File;

@@ -127,8 +127,14 @@ impl DiskSource {
 
     /// Fills in what a protocol implies: ports, and the LUN of an iSCSI target.
     pub fn complete(&mut self) {
+        self.slices.retain(|it| it.kind == "storage");
+        if let Some(data) = self.data_store.as_mut().and_then(|it| it.source.as_mut()) {
+            data.complete();
+        }
         let Some(protocol) = self.protocol else { return };
         for host in &mut self.hosts {
+            // TCP goes without saying.
+            host.transport = host.transport.filter(|it| *it != HostTransport::Tcp);
             if host.port.is_none() && matches!(host.transport, None | Some(HostTransport::Tcp)) {
                 host.port = protocol.default_port();
             }
