@@ -1,15 +1,20 @@
 //! The one legacy name on the bus, `org.libvirt`: calls written for libvirt-dbus go on to the owning daemon.
 //!
-//! A call is chosen by its object path and member, never by its content, and the daemon is told for whom it is
+//! A call goes to the daemon that its object path and member name ([`route`]), never its content; the few that are about
+//! everything go to all daemons, and their answers are put together ([`gather`]). The daemon is told for whom a call is
 //! (`org.libvirt.virtbus.Relay.Announce`), so that rights are those of the sender. Signals of the daemons appear under
 //! the legacy name too. The quirks that clients of libvirt-dbus rely on (observed on 1.4.1) live here alone: one error
 //! name for everything, and a doubled variant in `GetAll`.
 //!
 //! The loop never waits for a reply, so a stuck daemon holds up its own calls only.
 
+mod gather;
+mod route;
+
 use std::{
     collections::HashMap,
     num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -22,6 +27,10 @@ use zbus::{
     message::{Flags, Header, Type},
 };
 
+use self::{
+    gather::{Gathering, Question},
+    route::Route,
+};
 use crate::body::with_body_of;
 
 /// The name that libvirt-dbus has.
@@ -29,9 +38,6 @@ const LEGACY_NAME: &str = "org.libvirt";
 
 /// The bus itself.
 const BUS: &str = "org.freedesktop.DBus";
-
-/// The daemon behind the hypervisor's objects.
-const HYPERVISOR: &str = "org.libvirt.virtqemud";
 
 /// The error name that libvirt-dbus gives to every failure.
 const LEGACY_ERROR: &str = "org.libvirt.Error";
@@ -56,8 +62,10 @@ enum Sender {
 enum Pending {
     /// The bus's answer about this sender.
     Credentials(String),
-    /// A relayed call.
-    Call(Message),
+    /// A relayed call, and the daemon it went to.
+    Call(Message, &'static str),
+    /// A part of what all daemons are asked for.
+    Part(Arc<Mutex<Gathering>>),
 }
 
 /// The relay of one bus connection.
@@ -109,9 +117,10 @@ impl Relay {
     /// Takes the legacy name and relays until the bus is gone.
     async fn run(mut self) -> zbus::Result<()> {
         let mut messages = MessageStream::from(&self.connection);
-        let rule = MatchRule::builder().msg_type(Type::Signal).sender(HYPERVISOR).build()?;
         let bus = DBusProxy::new(&self.connection).await?;
-        bus.add_match_rule(rule).await?;
+        for daemon in route::DAEMONS {
+            bus.add_match_rule(MatchRule::builder().msg_type(Type::Signal).sender(daemon).build()?).await?;
+        }
         let gone =
             MatchRule::builder().msg_type(Type::Signal).sender(BUS).member("NameOwnerChanged").arg(2, "").build()?;
         bus.add_match_rule(gone).await?;
@@ -175,22 +184,45 @@ impl Relay {
     /// Sends the call on, announced as its sender's.
     async fn forward(&mut self, call: &Message, uid: u32, pid: u32) -> zbus::Result<()> {
         let header = call.header();
-        let (Some(path), Some(member)) = (header.path(), header.member()) else { return Ok(()) };
-        let owner = owner_of(path.as_str());
         let flags = header.primary().flags();
-        let mut onward = Message::method_call(path.clone(), member.clone()).destination(owner).with_flags(flags);
+        let question = match route::of(&header) {
+            Route::To(daemon) => {
+                let pending = (!flags.contains(Flags::NO_REPLY_EXPECTED)).then(|| Pending::Call(call.clone(), daemon));
+                return self.ask(call, daemon, (uid, pid), pending).await;
+            }
+            Route::All(question) => question,
+        };
+        let gathering = Arc::new(Mutex::new(Gathering::new(call.clone(), question, route::DAEMONS.len())));
+        for daemon in route::DAEMONS {
+            self.ask(call, daemon, (uid, pid), Some(Pending::Part(gathering.clone()))).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the call to this daemon.
+    async fn ask(
+        &mut self,
+        call: &Message,
+        daemon: &'static str,
+        (uid, pid): (u32, u32),
+        pending: Option<Pending>,
+    ) -> zbus::Result<()> {
+        let header = call.header();
+        let (Some(path), Some(member)) = (header.path(), header.member()) else { return Ok(()) };
+        let flags = header.primary().flags();
+        let mut onward = Message::method_call(path.clone(), member.clone()).destination(daemon).with_flags(flags);
         if let Some(interface) = header.interface() {
             onward = onward.interface(interface.clone());
         }
         let onward = with_body_of(call, onward)?;
         let serial = onward.primary_header().serial_num();
         let announcement = Message::method_call("/org/libvirt/QEMU", "Announce")
-            .destination(owner)
+            .destination(daemon)
             .interface("org.libvirt.virtbus.Relay")
             .with_flags(Flags::NO_REPLY_EXPECTED)
             .build(&(serial.get(), uid, pid))?;
-        if !flags.contains(Flags::NO_REPLY_EXPECTED) {
-            self.pending.insert(serial, Pending::Call(call.clone()));
+        if let Some(pending) = pending {
+            self.pending.insert(serial, pending);
         }
         self.connection.send_all(&[announcement, onward]).await
     }
@@ -210,7 +242,14 @@ impl Relay {
         let Some(pending) = header.reply_serial().and_then(|it| self.pending.remove(&it)) else { return Ok(()) };
         match pending {
             Pending::Credentials(sender) => self.on_credentials(&sender, reply).await,
-            Pending::Call(call) => self.answer(&call, reply).await,
+            Pending::Call(call, daemon) => self.answer(&call, daemon, reply).await,
+            Pending::Part(gathering) => {
+                let answer = gathering.lock().unwrap_or_else(PoisonError::into_inner).take(reply);
+                match answer {
+                    Some(answer) => self.connection.send(&answer?).await,
+                    None => Ok(()),
+                }
+            }
         }
     }
 
@@ -230,15 +269,14 @@ impl Relay {
         Ok(())
     }
 
-    async fn answer(&self, call: &Message, reply: &Message) -> zbus::Result<()> {
+    async fn answer(&self, call: &Message, daemon: &str, reply: &Message) -> zbus::Result<()> {
         let (asked, header) = (call.header(), reply.header());
         if reply.message_type() == Type::Error {
             let name = header.error_name().map_or("", |it| it.as_str());
             let text = reply.body().deserialize::<String>().unwrap_or_default();
             return match name {
                 "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
-                    let owner = asked.path().map_or(HYPERVISOR, |it| owner_of(it.as_str()));
-                    let text = format!("{owner} is not on the bus; its daemon does not run: {text}");
+                    let text = format!("{daemon} is not on the bus; its daemon does not run: {text}");
                     self.refuse(&asked, LEGACY_ERROR, &text).await
                 }
                 _ if name.starts_with("org.libvirt.Error.") => self.refuse(&asked, LEGACY_ERROR, &text).await,
@@ -278,12 +316,6 @@ impl Relay {
         let name = if name.is_empty() { LEGACY_ERROR } else { name };
         self.connection.send(&Message::error(call, name).build(&text)?).await
     }
-}
-
-/// The daemon that owns the object.
-fn owner_of(_path: &str) -> &'static str {
-    // One daemon so far; networks, pools and secrets get their owners when those daemons exist.
-    HYPERVISOR
 }
 
 /// Whether libvirt-dbus wraps the values of the reply's dictionary twice.
