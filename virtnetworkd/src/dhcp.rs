@@ -16,6 +16,7 @@ pub mod helper;
 mod in_the_way;
 pub mod leases;
 pub mod macs;
+mod resolved;
 mod server;
 
 use std::net::IpAddr;

@@ -133,6 +133,26 @@ pub async fn clear(device: &str) -> Result<()> {
     Ok(())
 }
 
+/// Has the host fill in the checksums of what it sends to DHCP clients of IPv4: it leaves that to the hardware, which a guest
+/// has none of, and old clients look at them. To be called after [`set`], which takes it away.
+///
+/// # Errors
+/// When the kernel lacks a part; the device is then as it was.
+pub async fn fill_checksums(device: &str) -> Result<()> {
+    let root = format!("qdisc add dev {device} root handle 1: htb default {DEFAULT_CLASS}\n");
+    // Refused: there are limits already, by the same discipline.
+    let ours = run(device, &root, "").await.is_ok();
+    let filter = format!(
+        "filter add dev {device} parent 1: protocol ip prio 1 u32 match ip dport 68 ffff action csum ip and udp\n"
+    );
+    let result = run(device, &filter, "correction of checksums (CONFIG_NET_CLS_U32, CONFIG_NET_ACT_CSUM)").await;
+    if result.is_err() && ours {
+        // It would be in everything's way for nothing.
+        let _ = run(device, &format!("qdisc del dev {device} root\n"), "").await;
+    }
+    result
+}
+
 /// Guarantees a guest a part of what `device` sends. `whole` is what the device was [`set`] to, shared; `floors` the sum of
 /// all guaranteed rates with this one.
 ///
@@ -304,6 +324,9 @@ mod tests {
             remove_floor("vba", &rate, 3, 0).await.expect("ended");
             remove_floor("vba", &rate, 3, 0).await.expect("already ended");
         }
+        passes(fill_checksums("vba").await);
+        clear("vba").await.expect("cleared");
+        passes(fill_checksums("vba").await);
         passes(set("vba", Some(&rate), Some(&rate), false).await);
         clear("vba").await.expect("cleared");
         assert!(matches!(set("no-such", Some(&rate), None, false).await, Err(Error::Refused { .. })));

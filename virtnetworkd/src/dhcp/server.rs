@@ -15,7 +15,7 @@ use virtbus_host::process::{Process, Spawn};
 use virtbus_schema::Network;
 use virtbus_store::Durability;
 
-use super::{Places, config, helper, in_the_way, leases};
+use super::{Places, config, helper, in_the_way, leases, resolved};
 
 /// How long dnsmasq may take to start: it reads its files and binds its sockets.
 const START: Duration = Duration::from_secs(30);
@@ -49,6 +49,10 @@ impl Server {
         }
         write(places, network, bridge)?;
         let process = launch(places, network, bridge).await?;
+        if let Err(error) = resolved::register(network, bridge).await {
+            end(&process).await;
+            return Err(error);
+        }
         Ok(Self {
             places: places.clone(),
             name: network.name.clone(),

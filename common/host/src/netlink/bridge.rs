@@ -1,11 +1,13 @@
 //! Bridges, and how their ports treat what passes.
 
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{
     AfSpecBridge, BridgeStpState, BridgeVlanInfo, BridgeVlanInfoFlags, InfoBridge, InfoBridgePort, InfoData, InfoKind,
     InfoPortData, InfoPortKind, LinkAttribute, LinkInfo, LinkMessage,
 };
+use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState};
 
 use super::link::by_name;
 use super::{Netlink, Result};
@@ -107,6 +109,42 @@ impl Netlink {
         let message = self.vlan_message(name, Vlan { id, native: false, untagged: false })?;
         let failed = || format!("cannot end the membership of bridge port '{name}' in VLAN {id}");
         self.change(Message::DelLink(message), 0).map_err(|fault| fault.named(failed))
+    }
+
+    /// Enters in the bridge's table that `mac` is behind its port `name`, for as long as that is a port.
+    ///
+    /// # Errors
+    /// As the kernel refuses: `name` must belong to a bridge.
+    pub fn add_to_table(&mut self, name: &str, mac: [u8; 6]) -> Result<()> {
+        let message = self.table_message(name, mac)?;
+        self.change(Message::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+            .map_err(|fault| fault.named(|| format!("cannot enter a MAC address of bridge port '{name}'")))
+    }
+
+    /// Strikes `mac` behind the port `name` out of the bridge's table. One that is not there is as good.
+    ///
+    /// # Errors
+    /// As the kernel refuses.
+    pub fn delete_from_table(&mut self, name: &str, mac: [u8; 6]) -> Result<()> {
+        let message = self.table_message(name, mac)?;
+        match self.change(Message::DelNeighbour(message), 0) {
+            Ok(()) => Ok(()),
+            Err(fault) => {
+                let error = fault.named(|| format!("cannot strike out a MAC address of bridge port '{name}'"));
+                if error.is_absent() { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    fn table_message(&mut self, name: &str, mac: [u8; 6]) -> Result<NeighbourMessage> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Bridge;
+        message.header.ifindex = self.link(name)?.index;
+        // An entry of the administrator's that does not age, but moves nothing of the host's own.
+        message.header.state = NeighbourState::Noarp;
+        message.header.flags = NeighbourFlags::Controller;
+        message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+        Ok(message)
     }
 
     /// Requests of the bridge family name the device by number only.

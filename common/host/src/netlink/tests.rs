@@ -52,6 +52,11 @@ fn ports_join_and_leave() {
         assert_eq!(netlink.link("vba").expect("there").controller, Some(bridge));
         let port = Port { isolated: Some(true), learning: Some(false), unicast_flood: Some(false), ..Port::default() };
         netlink.set_port("vba", &port).expect("set");
+        let mac = [0x52, 0x54, 0, 7, 7, 7];
+        netlink.add_to_table("vba", mac).expect("entered");
+        netlink.add_to_table("vba", mac).expect("entered");
+        netlink.delete_from_table("vba", mac).expect("struck out");
+        netlink.delete_from_table("vba", mac).expect("not there");
         netlink.set_bridge_of("vba", None).expect("left");
         assert_eq!(netlink.link("vba").expect("there").controller, None);
         assert!(netlink.set_port("vba", &port).is_err());
