@@ -10,16 +10,20 @@ use xtask::build::{self, Profile};
 use xtask::guest::{self, Guest};
 use xtask::stack::{Network, Stack};
 
-/// The two ways to virtqemud: through virtproxyd, and directly.
+/// The ways into a stack: through virtproxyd, or directly to the daemon of one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// `libvirt-sock`.
     Proxy,
     /// `virtqemud-sock`.
     Direct,
+    /// `virtstoraged-sock`.
+    Storage,
+    /// `virtnetworkd-sock`.
+    Network,
 }
 
-/// Both.
+/// The two that lead to a hypervisor, and through it to everything.
 pub const DOORS: [Door; 2] = [Door::Proxy, Door::Direct];
 
 impl Door {
@@ -29,6 +33,8 @@ impl Door {
         match self {
             Self::Proxy => "libvirt-sock",
             Self::Direct => "virtqemud-sock",
+            Self::Storage => "virtstoraged-sock",
+            Self::Network => "virtnetworkd-sock",
         }
     }
 }

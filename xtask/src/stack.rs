@@ -158,10 +158,18 @@ impl Stack {
         self.root.join("run/libvirt").join(name)
     }
 
-    /// The connection URI for one of the sockets: `libvirt-sock` leads through the proxy, `virtqemud-sock` does not.
+    /// The connection URI for one of the sockets: `libvirt-sock` leads through the proxy, `virtqemud-sock` does not. The
+    /// sockets of the other daemons lead to their drivers alone.
     #[must_use]
     pub fn uri(&self, socket: &str) -> String {
-        format!("qemu+unix:///system?socket={}", self.socket(socket).display())
+        let driver = if socket.starts_with("virtstoraged") {
+            "storage"
+        } else if socket.starts_with("virtnetworkd") {
+            "network"
+        } else {
+            "qemu"
+        };
+        format!("{driver}+unix:///system?socket={}", self.socket(socket).display())
     }
 
     /// What clients need in their environment.
