@@ -24,6 +24,11 @@ fn python() {
 }
 
 #[test]
+fn python_with_pools_secrets_and_networks() {
+    check_script("/usr/bin/python3", "objects.py");
+}
+
+#[test]
 fn perl() {
     check_script("/usr/bin/perl", "lifecycle.pl");
 }

@@ -72,6 +72,11 @@ fn networks() {
 }
 
 #[test]
+fn drivers() {
+    check_through(&[Door::Proxy], "drivers.txt");
+}
+
+#[test]
 fn events_of_storage() {
     check_through(&[Door::Proxy, Door::Direct, Door::Storage], "storage-events.txt");
 }
