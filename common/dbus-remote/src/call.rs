@@ -87,7 +87,8 @@ impl Link {
     /// The daemon's own error, as it was there.
     fn refusal(&self, name: &str, text: &str, reply: &Message) -> Error {
         let code = name.strip_prefix("org.libvirt.Error.");
-        let code = code.and_then(|name| ErrorCode::ALL.iter().find(|it| it.name() == name));
+        // Of an error and a warning of the same name (NO_NETWORK) the error is meant; it has the greater number.
+        let code = code.and_then(|name| ErrorCode::ALL.iter().rev().find(|it| it.name() == name));
         let body = reply.body();
         match (code, body.deserialize::<(String, i32, i32, String)>()) {
             (Some(code), Ok((_, domain, errno, detail))) => {

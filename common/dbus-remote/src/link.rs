@@ -78,7 +78,7 @@ impl Link {
     pub(crate) fn absent(&self, why: &str) -> Error {
         let Daemon { name, socket, .. } = &self.daemon;
         let detail = format!("cannot reach {name} at {}: {why}", socket.display());
-        Error::new(ErrorCode::NoConnect, String::new()).in_domain(ErrorDomain::Dbus).caused_by(detail)
+        Error::new(ErrorCode::SystemError, detail).in_domain(ErrorDomain::Dbus)
     }
 
     async fn reach(&self, until: Instant) -> Result<Connection, Error> {
@@ -88,7 +88,9 @@ impl Link {
             Err(error) if is_absence(&error) => self.wake().await,
             Err(error) => return Err(self.absent(&error.to_string())),
         };
-        let patience = if why_asleep.is_empty() { until } else { until.min(began + RESTART) };
+        // It is given up before the deadline, so that the error says why.
+        let latest = until - 2 * PAUSE;
+        let patience = if why_asleep.is_empty() { latest } else { latest.min(began + RESTART) };
         loop {
             match UnixStream::connect(&self.daemon.socket) {
                 Ok(stream) => return self.shake_hands(stream).await,
