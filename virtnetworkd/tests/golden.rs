@@ -2,6 +2,9 @@
 //!
 //! `GOLDEN_ONLY` is a part of the names to run. Without `GOLDEN_DIR` the test says that it is skipped.
 
+// A broken corpus should fail the test where it is read.
+#![allow(clippy::expect_used, clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,6 +1,9 @@
 //! The life of networks on the real kernel with a real dnsmasq, each test in a network of its own. Where that may not be made,
 //! or dnsmasq is not installed, they say that they are skipped.
 
+// A test that cannot be set up should fail where it is.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
+
 mod stand;
 
 use std::time::Duration;

@@ -55,15 +55,16 @@ impl Change {
 
     /// Makes the change.
     pub fn apply(&self, places: Places<'_>) {
+        let Places { title, description, metadata } = places;
         match &self.kind {
-            MetadataKind::Title => places.title.clone_from(&self.text),
-            MetadataKind::Description => places.description.clone_from(&self.text),
+            MetadataKind::Title => title.clone_from(&self.text),
+            MetadataKind::Description => description.clone_from(&self.text),
             MetadataKind::Element { uri } => {
-                let content = places.metadata.get_or_insert_with(RawContent::default);
+                let content = metadata.get_or_insert_with(RawContent::default);
                 content.elements.retain(|it| it.namespace() != Some(uri));
                 content.elements.extend(self.element.clone());
                 if content.elements.is_empty() {
-                    *places.metadata = None;
+                    *metadata = None;
                 }
             }
         }

@@ -7,15 +7,13 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use virtbus_api::{
-    DomainEventKind, Error, ErrorCode, Result,
+    DomainEventKind, Error, Result,
     event::Lifecycle,
     flags::{Impact, UndefineFlags},
     hypervisor::MetadataKind,
+    metadata::{Change, Places},
 };
-use virtbus_schema::{
-    domain::Domain,
-    xml::{RawContent, RawElement, RawPart},
-};
+use virtbus_schema::domain::Domain;
 
 use super::{
     Owner,
@@ -171,12 +169,13 @@ impl Owner {
             Ok(change) => change,
             Err(error) => return answer(reply, Err(error)),
         };
-        let told = change.event();
+        let (kind, uri) = change.told();
+        let told = DomainEventKind::MetadataChange { kind, uri };
         if impact.contains(Impact::LIVE) {
             let Some(live) = &mut self.view.live else {
                 return answer(reply, Err(Error::invalid_operation("domain is not running")));
             };
-            change.apply(Arc::make_mut(&mut live.document));
+            apply(&change, Arc::make_mut(&mut live.document));
             self.changed = true;
         }
         if !impact.contains(Impact::CONFIG) {
@@ -187,7 +186,7 @@ impl Owner {
             Ok(definition) => Domain::clone(&definition),
             Err(error) => return answer(reply, Err(error)),
         };
-        change.apply(&mut document);
+        apply(&change, &mut document);
         self.save(Arc::new(Definition::new(Arc::new(document))), move |owner, result| {
             let result = result.map(|definition| {
                 owner.view.definition = Some(definition);
@@ -198,86 +197,9 @@ impl Owner {
     }
 }
 
-/// A change of title, description or metadata, checked.
-struct Change {
-    kind: MetadataKind,
-    text: Option<String>,
-    element: Option<RawElement>,
-}
-
-impl Change {
-    fn new(kind: &MetadataKind, value: Option<&str>, key: Option<&str>) -> Result<Self> {
-        let mut change = Self { kind: kind.clone(), text: None, element: None };
-        match (kind, value) {
-            (_, None) => {}
-            (MetadataKind::Title, Some(text)) if text.contains('\n') => {
-                return Err(Error::invalid_arg("metadata title can't contain newlines"));
-            }
-            // An empty text removes, as the reference has it.
-            (MetadataKind::Title | MetadataKind::Description, Some(text)) => {
-                change.text = Some(text.to_owned()).filter(|it| !it.is_empty());
-            }
-            (MetadataKind::Element { uri }, Some(text)) => {
-                let key = key.ok_or_else(|| Error::invalid_arg("a metadata element needs a key for its namespace"))?;
-                change.element = Some(element(text, key, uri)?);
-            }
-        }
-        Ok(change)
-    }
-
-    fn apply(&self, document: &mut Domain) {
-        match &self.kind {
-            MetadataKind::Title => document.title.clone_from(&self.text),
-            MetadataKind::Description => document.description.clone_from(&self.text),
-            MetadataKind::Element { uri } => {
-                let content = document.metadata.get_or_insert_with(RawContent::default);
-                content.elements.retain(|it| it.namespace() != Some(uri));
-                content.elements.extend(self.element.clone());
-                if content.elements.is_empty() {
-                    document.metadata = None;
-                }
-            }
-        }
-    }
-
-    fn event(&self) -> DomainEventKind {
-        // virDomainMetadataType: description 0, title 1, element 2.
-        let (kind, uri) = match &self.kind {
-            MetadataKind::Description => (0, None),
-            MetadataKind::Title => (1, None),
-            MetadataKind::Element { uri } => (2, Some(uri.clone())),
-        };
-        DomainEventKind::MetadataChange { kind, uri }
-    }
-}
-
-/// Puts an element and all in it that has no namespace of its own under the prefix `key`.
-fn adopt(element: &mut RawElement, key: &str) {
-    if element.attrs.iter().any(|(name, uri)| name == "xmlns" && !uri.is_empty()) {
-        return;
-    }
-    if !element.name.contains(':') {
-        element.name = format!("{key}:{}", element.name);
-    }
-    for part in &mut element.parts {
-        if let RawPart::Element(child) = part {
-            adopt(child, key);
-        }
-    }
-}
-
-/// The element in `text`, put into the namespace `uri` under the prefix `key`.
-fn element(text: &str, key: &str, uri: &str) -> Result<RawElement> {
-    let malformed = |error: virtbus_schema::Error| {
-        Error::new(ErrorCode::XmlError, format!("failed to parse metadata XML: {error}"))
-    };
-    let document = virtbus_schema::xml::Document::parse(text).map_err(malformed)?;
-    let mut element = RawElement::take(document.root());
-    adopt(&mut element, key);
-    let declaration = format!("xmlns:{key}");
-    element.attrs.retain(|(name, _)| *name != declaration);
-    element.attrs.insert(0, (declaration, uri.to_owned()));
-    Ok(element)
+fn apply(change: &Change, document: &mut Domain) {
+    let Domain { title, description, metadata, .. } = document;
+    change.apply(Places { title, description, metadata });
 }
 
 /// Files that belong to a domain beside its definition.

@@ -5,8 +5,9 @@ use virtbus_api::{
     DomainRef, Error, ErrorCode, Result,
     flags::Impact,
     hypervisor::{Metadata, MetadataKind},
+    metadata,
 };
-use virtbus_schema::xml::{RawElement, RawPart, Writer};
+use virtbus_schema::Domain;
 
 use super::Qemu;
 use crate::domain::{command::Command, view::View};
@@ -34,20 +35,10 @@ impl Metadata for Qemu {
         let view = self.view(domain)?;
         let impact = explicit(&view, impact)?;
         let document = if impact.contains(Impact::CONFIG) { view.defined()? } else { view.document()? };
-        let missing = |what: &str| Error::new(ErrorCode::NoDomainMetadata, what);
-        match kind {
-            MetadataKind::Description => {
-                document.description.clone().ok_or_else(|| missing("Requested metadata element is not present"))
-            }
-            MetadataKind::Title => {
-                document.title.clone().ok_or_else(|| missing("Requested metadata element is not present"))
-            }
-            MetadataKind::Element { uri } => {
-                let elements = document.metadata.iter().flat_map(|it| &it.elements);
-                let element = elements.into_iter().find(|it| it.namespace() == Some(uri));
-                element.map(plain).ok_or_else(|| missing("Requested metadata element is not present"))
-            }
-        }
+        let Domain { title, description, metadata, .. } = &*document;
+        let found = metadata::read(kind, title.as_deref(), description.as_deref(), metadata.as_ref());
+        let missing = || Error::new(ErrorCode::NoDomainMetadata, "Requested metadata element is not present");
+        found.ok_or_else(missing)
     }
 
     async fn set_metadata(
@@ -61,28 +52,4 @@ impl Metadata for Qemu {
         let impact = explicit(&*self.view(domain)?, impact)?;
         self.tell(domain, Command::SetMetadata { kind, value, key, impact }).await
     }
-}
-
-fn strip(element: &mut RawElement, prefix: &str) {
-    if let Some(local) = element.name.strip_prefix(prefix) {
-        element.name = local.to_owned();
-    }
-    for part in &mut element.parts {
-        if let RawPart::Element(child) = part {
-            strip(child, prefix);
-        }
-    }
-}
-
-/// The element as it was given: without the namespace and prefix it is kept under.
-fn plain(element: &RawElement) -> String {
-    let mut element = element.clone();
-    if let Some((prefix, _)) = element.name.clone().split_once(':') {
-        let declaration = format!("xmlns:{prefix}");
-        element.attrs.retain(|(name, _)| *name != declaration);
-        strip(&mut element, &format!("{prefix}:"));
-    }
-    let mut w = Writer::new(virtbus_schema::FormatOptions::default());
-    element.put(&mut w);
-    w.finish().trim_end().to_owned()
 }
