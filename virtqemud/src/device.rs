@@ -23,7 +23,7 @@ mod interface;
 mod iommu;
 mod lease;
 mod memballoon;
-mod memory;
+pub(crate) mod memory;
 mod panic;
 mod parallel;
 pub mod part;

@@ -11,6 +11,7 @@ mod defaults;
 mod devices;
 mod disk;
 pub mod firmware;
+mod hostdev;
 mod implicit;
 pub mod pci;
 mod port;

@@ -2,6 +2,7 @@
 
 pub mod argv;
 pub mod capabilities;
+pub(crate) mod helper;
 pub(crate) mod launch;
 pub(crate) mod log;
 pub(crate) mod monitor;

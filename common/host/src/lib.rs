@@ -24,3 +24,4 @@ pub mod tap;
 pub mod task;
 pub mod terminal;
 pub mod traffic;
+pub mod vsock;

@@ -155,6 +155,12 @@ fn pools(directory: &Path) -> Vec<Pages> {
     pools
 }
 
+/// Bytes of the huge page that is meant where none is named; `None` on a host without.
+pub fn default_huge_page() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    fields(&text).get("Hugepagesize").copied()
+}
+
 /// Bytes of an ordinary page.
 pub fn page_size() -> u64 {
     crate::process::page_size()

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
+use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::disk::{Disk, DiskBus};
+use virtbus_schema::domain::device::interface::InterfaceKind;
+use virtbus_schema::domain::device::memory::MemoryModel;
 use virtbus_schema::domain::device::{Address, Alias, Devices, Placed};
 
 use crate::machine::Board;
@@ -33,13 +36,51 @@ pub fn assign(domain: &mut Domain) {
     for it in devices.controllers.iter_mut().filter(|it| it.info.alias.is_none()) {
         it.info.alias = Some(Alias::new(controller_name(it, board)));
     }
+    hostdevs(devices);
     count(devices);
+    memories(devices);
     // The first console may be the first serial port.
     if let (Some(serial), Some(console)) = (devices.serials.first(), devices.consoles.first_mut())
         && crate::device::console::is_serial(console)
     {
         console.info.alias.clone_from(&serial.info.alias);
     }
+}
+
+/// Network cards that are the host's own are counted with the other devices of the host, before them.
+fn hostdevs(devices: &mut Devices) {
+    let used: BTreeSet<String> = names(devices);
+    let mut free = (0_u32..).map(|number| format!("hostdev{number}")).filter(|it| !used.contains(it));
+    let cards = devices.interfaces.iter_mut().filter(|it| it.kind == InterfaceKind::Hostdev);
+    for card in cards.filter(|it| it.info.alias.is_none()) {
+        card.info.alias = free.next().map(Alias::new);
+    }
+}
+
+/// Modules of memory are named by their slots, the rest of the memory by kind and number.
+fn memories(devices: &mut Devices) {
+    let mut used = names(devices);
+    for it in devices.memories.iter_mut().filter(|it| it.info.alias.is_none()) {
+        let prefix = match it.model {
+            MemoryModel::Dimm => "dimm",
+            MemoryModel::Nvdimm => "nvdimm",
+            MemoryModel::VirtioPmem => "virtiopmem",
+            MemoryModel::VirtioMem => "virtiomem",
+            MemoryModel::SgxEpc => "epc",
+        };
+        let slot = match &it.info.address {
+            Some(Address::Dimm(DimmAddress { slot, .. })) => slot.map(|slot| format!("{prefix}{slot}")),
+            _ => None,
+        };
+        let free = || (0_u32..).map(|number| format!("{prefix}{number}")).find(|name| !used.contains(name));
+        let Some(name) = slot.or_else(free) else { continue };
+        used.insert(name.clone());
+        it.info.alias = Some(Alias::new(name));
+    }
+}
+
+fn names(devices: &Devices) -> BTreeSet<String> {
+    devices.placed().iter().filter_map(|it| it.alias().as_ref()).map(|it| it.name.clone()).collect()
 }
 
 /// Kinds whose names are a word and a number.
@@ -49,12 +90,10 @@ fn count(devices: &mut Devices) {
         "redirdev" => Some("redir"),
         "filesystem" => Some("fs"),
         "memballoon" => Some("balloon"),
-        "memory" => Some("dimm"),
-        "disk" | "controller" => None,
+        "disk" | "controller" | "memory" => None,
         other => Some(other),
     };
-    let mut used: BTreeSet<String> =
-        devices.placed().iter().filter_map(|it| it.alias().as_ref()).map(|it| it.name.clone()).collect();
+    let mut used = names(devices);
     for device in devices.placed_mut() {
         if device.alias().is_some() {
             continue;

@@ -14,7 +14,7 @@ use virtbus_schema::domain::device::disk::{
 use virtbus_schema::xml::{OnOff, YesNo};
 
 use self::iothread::{Mapping, mapping};
-use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::chardev::{Backend, Chardev, Socket};
 use super::controller::drive_place;
 use super::props::props;
@@ -164,7 +164,7 @@ fn vhost_user(disk: &Disk, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
     let socket = Socket { server: false, waits: false, reconnect_ms };
     let chardev = Chardev::new(id.clone(), Backend::Unix { path, socket });
     let mut device = drive(disk, None, cx)?;
-    device.driver = virtio_driver("vhost-user-blk", disk.model.map_or("", |it| it.as_str()));
+    device.driver = virtio_device("vhost-user-blk", disk.model.map_or("", |it| it.as_str()), disk.info.address.as_ref());
     device.chardev = Some(id);
     Ok(vec![Part::Chardev(chardev), Part::device(alias::of(disk)?, &device)?])
 }
@@ -192,7 +192,7 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
     it.rotation_rate = *rotation_rate;
     match bus {
         DiskBus::Virtio => {
-            it.driver = virtio_driver("virtio-blk", model.map_or("", |it| it.as_str()));
+            it.driver = virtio_device("virtio-blk", model.map_or("", |it| it.as_str()), disk.info.address.as_ref());
             it.place = place(info.address.as_ref(), info.acpi_index, cx)?;
             if let Some(driver) = driver {
                 virtio_options(&mut it, driver);

@@ -13,6 +13,7 @@ use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::chardev::{Backend, Chardev, Socket, escape};
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, alias};
+use crate::process::helper::virtiofsd;
 
 props! {
     struct NineP<'a> {
@@ -143,6 +144,10 @@ fn virtiofs(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
     // Somebody else's process has its own socket; ours is made beside the guest's other files.
     let path = match source.as_ref().and_then(|it| it.socket.clone()) {
         Some(theirs) => theirs,
+        None if cx.only_shown => {
+            virtiofsd::program(it)?;
+            socket(&cx.home, id).to_string_lossy().into_owned()
+        }
         None => socket(&cx.home, id).to_string_lossy().into_owned(),
     };
     let chardev = Chardev::new(format!("chr-vu-{id}"), Backend::Unix { path, socket: Socket::default() });

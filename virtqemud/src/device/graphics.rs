@@ -120,7 +120,7 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
 }
 
 fn dbus(it: &DbusDisplay) -> Result<String> {
-    let DbusDisplay { p2p, address, from_config: _, gl, audio: _ } = it;
+    let DbusDisplay { p2p, address, from_config: _, gl, audio } = it;
     let mut text = "dbus".to_owned();
     if *p2p == Some(YesNo::Yes) {
         text.push_str(",p2p=on");
@@ -134,6 +134,9 @@ fn dbus(it: &DbusDisplay) -> Result<String> {
         if let Some(path) = &gl.rendernode {
             let _ = write!(text, ",rendernode={}", escape(path));
         }
+    }
+    if let Some(id) = audio {
+        let _ = write!(text, ",audiodev=audio{id}");
     }
     Ok(text)
 }

@@ -4,7 +4,7 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::memballoon::{Memballoon, MemballoonModel};
 use virtbus_schema::xml::OnOff;
 
-use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, alias};
 
@@ -38,7 +38,7 @@ impl QemuDevice for Memballoon {
         }
         let id = alias::of(self)?;
         let balloon = Balloon {
-            driver: virtio_driver("virtio-balloon", model.as_str()),
+            driver: virtio_device("virtio-balloon", model.as_str(), info.address.as_ref()),
             virtio: virtio(driver.as_ref()),
             id: id.to_owned(),
             deflate_on_oom: autodeflate.map(OnOff::is_on),

@@ -1,6 +1,7 @@
 //! `<memory>` among the devices: memory that was plugged in, kept in a file, or is the guest's to take and give back.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::cpu::MemAccess;
 use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryDeviceSource, MemoryDeviceTarget, MemoryModel};
 use virtbus_schema::domain::device::{Address, address::DimmAddress};
@@ -95,9 +96,11 @@ impl QemuDevice for MemoryDevice {
             _ => (None, None),
         };
         let bytes = |kib: u64| kib.saturating_mul(1024);
+        // A guest whose nodes are not described has one.
+        let on_node = *model != MemoryModel::VirtioPmem;
         let device = Device {
             driver,
-            node: *node,
+            node: node.or(on_node.then_some(0)),
             label_size: label.map(|it| bytes(it.kib)),
             uuid: uuid.map(|it| it.hyphenated().to_string()),
             unarmed: readonly.then_some(true),
@@ -118,25 +121,15 @@ impl QemuDevice for MemoryDevice {
 
 /// What is behind it, and whether the device itself takes all of it at once.
 fn backend(it: &MemoryDevice, object: &str, cx: &Cx<'_>) -> Result<(Backend, Option<bool>)> {
-    let MemoryDevice { model, access, discard, uuid: _, source, target, info: _ } = it;
+    let MemoryDevice { model, access: _, discard, uuid: _, source, target, info: _ } = it;
     let none = MemoryDeviceSource::default();
     let MemoryDeviceSource { nodemask, pagesize, path, alignsize, pmem } = source.as_ref().unwrap_or(&none);
     if pagesize.is_some_and(|it| it.kib != page_kib()) {
         return Err(Error::internal("hugetlbfs filesystem is not mounted or disabled by administrator config"));
     }
     let backing = cx.domain.memory_backing.clone().unwrap_or_default();
-    let shared = match access {
-        Some(MemAccess::Shared) => Some(true),
-        Some(MemAccess::Private) => Some(false),
-        None => backing.access.map(|it| it == MemoryAccess::Shared),
-    };
-    let kind = match backing.source {
-        _ if path.is_some() => "memory-backend-file",
-        Some(MemorySource::Memfd) => "memory-backend-memfd",
-        Some(MemorySource::File) => "memory-backend-file",
-        _ if shared.is_some() => "memory-backend-file",
-        Some(MemorySource::Anonymous) | None => "memory-backend-ram",
-    };
+    let shared = shared(it, cx.domain);
+    let kind = kind(it, shared, cx.domain);
     let is_virtio_mem = *model == MemoryModel::VirtioMem;
     let immediate = backing.allocation.is_some_and(|it| it.mode == Some(AllocationMode::Immediate));
     let threads = backing.allocation.and_then(|it| it.threads);
@@ -165,9 +158,35 @@ fn backend(it: &MemoryDevice, object: &str, cx: &Cx<'_>) -> Result<(Backend, Opt
     Ok((backend, (is_virtio_mem && immediate).then_some(true)))
 }
 
-/// KiB as bytes of whole MiB: what QEMU takes.
+/// Whether its memory is in a file that is the guest's own and goes with it.
+pub(crate) fn has_own_file(it: &MemoryDevice, domain: &Domain) -> bool {
+    let named = it.source.as_ref().is_some_and(|it| it.path.is_some());
+    !named && kind(it, shared(it, domain), domain) == "memory-backend-file"
+}
+
+/// Whether others may map it, where the document says so.
+fn shared(it: &MemoryDevice, domain: &Domain) -> Option<bool> {
+    match it.access {
+        Some(MemAccess::Shared) => Some(true),
+        Some(MemAccess::Private) => Some(false),
+        None => domain.memory_backing.as_ref()?.access.map(|it| it == MemoryAccess::Shared),
+    }
+}
+
+fn kind(it: &MemoryDevice, shared: Option<bool>, domain: &Domain) -> &'static str {
+    let named = it.source.as_ref().is_some_and(|it| it.path.is_some());
+    match domain.memory_backing.as_ref().and_then(|it| it.source) {
+        _ if named => "memory-backend-file",
+        Some(MemorySource::Memfd) => "memory-backend-memfd",
+        Some(MemorySource::File) => "memory-backend-file",
+        _ if shared.is_some() => "memory-backend-file",
+        Some(MemorySource::Anonymous) | None => "memory-backend-ram",
+    }
+}
+
+/// KiB as bytes, rounded up to two MiB, which is what a module of memory comes in.
 fn rounded(kib: u64) -> u64 {
-    kib.div_ceil(1024).saturating_mul(1 << 20)
+    kib.div_ceil(2048).saturating_mul(2 << 20)
 }
 
 /// The host's usual page size.

@@ -3,7 +3,7 @@
 use virtbus_api::Result;
 use virtbus_schema::domain::device::rng::{Rng, RngBackend, RngRate};
 
-use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::chardev::Chardev;
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, Resource, alias};
@@ -57,7 +57,7 @@ impl QemuDevice for Rng {
         }
         parts.push(Part::object(object.clone(), &source)?);
         let device = Device {
-            driver: virtio_driver("virtio-rng", model.as_str()),
+            driver: virtio_device("virtio-rng", model.as_str(), info.address.as_ref()),
             virtio: virtio(driver.as_ref()),
             rng: object,
             id: id.to_owned(),

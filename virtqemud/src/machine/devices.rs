@@ -37,6 +37,7 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     }
     disk::defaults(&mut domain.devices.disks)?;
     implicit::drive_controllers(&mut domain.devices);
+    super::hostdev::places(&mut domain.devices);
     super::port::controllers(&mut domain.devices);
     implicit::card_readers(&mut domain.devices);
     for it in &mut domain.devices.controllers {

@@ -17,16 +17,18 @@ mod throttle;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
-use virtbus_api::Result;
+use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::disk::Disk;
 use virtbus_schema::domain::device::graphics::Graphics;
+use virtbus_schema::domain::device::small::Shmem;
 use virtbus_schema::domain::device::watchdog::WatchdogAction;
 
 use crate::device::secret::Secrets;
-use crate::device::{Cx as DeviceCx, Network, Part, QemuDevice, alias, disk};
+use crate::device::{Cx as DeviceCx, HostEnds, Network, Part, QemuDevice, alias, disk};
 use crate::process::capabilities::QemuCaps;
 
+pub use memory::{Backing, directories as memory_directories};
 pub use native::as_shown;
 
 /// How QEMU's monitor is reached.
@@ -49,10 +51,14 @@ pub struct Cx<'a> {
     pub monitor: Monitor,
     /// Host ends of network cards by alias; none for a command line that is only shown.
     pub networks: std::collections::HashMap<String, Network>,
+    /// What was opened or started on the host for other devices.
+    pub host: HostEnds,
     /// Whether QEMU may confine itself by seccomp.
     pub sandbox: bool,
     /// Whether core dumps of QEMU hold the guest's memory unless the document says otherwise.
     pub dump_guest_core: bool,
+    /// Where memory comes from.
+    pub backing: Backing,
     /// Seconds since the epoch, for clocks that do not follow the host's.
     pub now: i64,
     /// Values of secrets the document names, with the master key that lies in the guest's directory.
@@ -103,7 +109,7 @@ pub fn name_parts(domain: &mut Domain) {
 /// # Errors
 /// The emulator cannot do what the document asks; what is not supported yet is named under `CONFIG_UNSUPPORTED`.
 pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
-    let Cx { caps, home, monitor, networks, sandbox, dump_guest_core, now, secrets } = cx;
+    let Cx { caps, home, monitor, networks, host, sandbox, dump_guest_core, now, secrets, backing } = cx;
     let mut line =
         CommandLine { program: caps.binary.clone(), env: environment(home, domain), args: Vec::new(), fds: Vec::new() };
     if let Some(emulator) = &domain.devices.emulator {
@@ -111,6 +117,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let mut devices = DeviceCx::new(domain, caps);
     devices.networks = networks;
+    devices.host = host;
     devices.secrets = secrets;
     devices.home = home.to_owned();
     devices.only_shown = matches!(monitor, Monitor::Path(_));
@@ -138,10 +145,10 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
         line.option("-cpu", model);
     }
     firmware::bios(domain, &mut line);
-    memory::write(domain, caps, &mut line)?;
-    line.option("-smp", cpu::smp(&domain.vcpu, domain.cpu.as_ref().and_then(|it| it.topology.as_ref())));
+    memory::write(domain, caps, &backing, &mut line)?;
+    line.option("-smp", cpu::smp(domain, devices.only_shown)?);
     machine::iothreads(domain, &mut line)?;
-    memory::numa(domain, &mut line)?;
+    memory::numa(domain, &backing, &mut line)?;
     throttle::groups(domain, &mut line)?;
     if let Some(uuid) = domain.uuid {
         line.option("-uuid", uuid.hyphenated().to_string());
@@ -165,6 +172,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     if features.vmcoreinfo.is_some_and(|it| it.state.is_on()) {
         line.option("-device", r#"{"driver":"vmcoreinfo"}"#);
     }
+    deprecation(domain, &mut line)?;
     if let Some(commandline) = &domain.qemu.commandline {
         line.args.extend(commandline.args.iter().map(|it| it.value.clone()));
         line.env.extend(commandline.env.iter().map(|it| (it.name.clone(), it.value.clone().unwrap_or_default())));
@@ -175,10 +183,33 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     if let Some(teardown) = domain.features.as_ref().and_then(|it| it.async_teardown) {
         line.option("-run-with", format!("async-teardown={}", if teardown.is_on() { "on" } else { "off" }));
     }
-    Devices { cx: &mut devices, line: &mut line }.each(&domain.devices.panics)?;
+    let mut to = Devices { cx: &mut devices, line: &mut line };
+    to.each(&domain.devices.panics)?;
+    for shmem in &domain.devices.shmems {
+        to.shmem(shmem)?;
+    }
+    to.each(&domain.devices.vsocks)?;
+    to.each(&domain.devices.cryptos)?;
+    to.each(&domain.devices.pstores)?;
+    to.each(&domain.devices.leases)?;
     line.option("-msg", "timestamp=on");
     line.fds.extend(devices.take_descriptors());
     Ok(line)
+}
+
+/// What QEMU does when it is told something it will not know any more one day.
+fn deprecation(domain: &Domain, line: &mut CommandLine) -> Result<()> {
+    let input = match domain.qemu.deprecation.as_deref() {
+        None | Some("none") => return Ok(()),
+        Some("omit") => None,
+        Some(input @ ("reject" | "crash")) => Some(input),
+        Some(other) => {
+            return Err(Error::unsupported_config(format!("unknown deprecation behavior '{other}'")));
+        }
+    };
+    let input = input.map(|it| format!(r#","deprecated-input":"{it}""#)).unwrap_or_default();
+    line.option("-compat", format!(r#"{{"deprecated-output":"hide"{input}}}"#));
+    Ok(())
 }
 
 /// QEMU and its libraries find nothing of the daemon's own home.
@@ -224,6 +255,16 @@ struct Devices<'a, 'b> {
 }
 
 impl Devices<'_, '_> {
+    /// The one kind whose device the reference writes before the character device it uses: QEMU makes these first anyhow.
+    fn shmem(&mut self, device: &Shmem) -> Result<()> {
+        let (first, rest): (Vec<Part>, Vec<Part>) =
+            device.parts(self.cx)?.into_iter().partition(|it| !matches!(it, Part::Chardev(_)));
+        for part in first.iter().chain(&rest) {
+            self.line.part(part);
+        }
+        Ok(())
+    }
+
     fn each<'d, D: QemuDevice + 'd>(&mut self, list: impl IntoIterator<Item = &'d D>) -> Result<()> {
         for device in list {
             for part in device.parts(self.cx)? {
@@ -254,7 +295,7 @@ fn reservations(domain: &Domain, cx: &DeviceCx<'_>, line: &mut CommandLine) -> R
     Ok(())
 }
 
-/// All devices, in the reference's order of kinds.
+/// Most devices, in the reference's order of kinds. Those of a few kinds come after the sandbox.
 fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
     let devices = &domain.devices;
     reservations(domain, cx, line)?;
@@ -289,10 +330,5 @@ fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine)
     to.each(&devices.redirdevs)?;
     to.each(&devices.hostdevs)?;
     to.each(&devices.memballoons)?;
-    to.each(&devices.rngs)?;
-    to.each(&devices.shmems)?;
-    to.each(&devices.vsocks)?;
-    to.each(&devices.cryptos)?;
-    to.each(&devices.pstores)?;
-    to.each(&devices.leases)
+    to.each(&devices.rngs)
 }

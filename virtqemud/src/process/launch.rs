@@ -8,6 +8,7 @@
 //! Dropping any of them undoes what it and those before it did: the process is killed, files go back to their owners,
 //! directories and ports are free again. Nothing here knows of states, of events or of who asked.
 
+mod beside;
 mod claims;
 mod files;
 mod living;
@@ -16,6 +17,7 @@ mod ports;
 mod prepare;
 mod rates;
 mod secrets;
+mod usb;
 mod volumes;
 
 use std::path::{Path, PathBuf};

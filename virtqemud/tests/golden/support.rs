@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::chardev::{ChannelTarget, CharSource, CharSourceMode, Chardev};
+use virtbus_schema::xml::YesNo;
 use virtqemud::capabilities::firmware::Firmware;
 use virtqemud::device::secret::Secrets;
+use virtqemud::device::HostEnds;
 use virtqemud::machine::Installed;
-use virtqemud::process::argv::{self, Cx, Monitor};
+use virtqemud::process::argv::{self, Backing, Cx, Monitor};
 use virtqemud::process::capabilities::QemuCaps;
 
 pub(crate) fn golden() -> PathBuf {
@@ -57,6 +60,14 @@ pub(crate) fn choose_paths(domain: &mut Domain, short_name: &str) {
             }
         }
     }
+    for display in &mut domain.devices.graphics {
+        if let Graphics::Dbus(display) = display
+            && display.p2p != Some(YesNo::Yes)
+        {
+            let path = format!("unix:path=/run/libvirt/qemu/dbus/{short_name}-dbus.sock");
+            display.address.get_or_insert(path);
+        }
+    }
 }
 
 /// The command line of a complete guest, one word per line, as `record.py` writes it.
@@ -71,13 +82,25 @@ pub(crate) fn command_line(mut domain: Domain, caps: &QemuCaps, secrets: Secrets
         home: &home,
         monitor: Monitor::Path(home.join("monitor.sock")),
         networks: HashMap::new(),
+        host: HostEnds::default(),
         sandbox: true,
         dump_guest_core: false,
         now: 0,
         secrets,
+        backing: Backing {
+            files: PathBuf::from(format!("/var/lib/libvirt/qemu/ram/{short_name}")),
+            name: short_name.clone(),
+            page: 4096,
+            nodes: vec![0],
+            ..Backing::default()
+        },
     };
     let line = argv::build(&domain, cx)?;
-    let kept = line.env.iter().filter(|(name, _)| name != "PATH").map(|(name, value)| format!("{name}={value}"));
+    // What else the environment holds depends on the host, and is not recorded.
+    let recorded = |name: &str| {
+        matches!(name, "LC_ALL" | "HOME") || ["XDG_", "QEMU_", "SDL_", "PULSE_"].iter().any(|it| name.starts_with(it))
+    };
+    let kept = line.env.iter().filter(|(name, _)| recorded(name)).map(|(name, value)| format!("{name}={value}"));
     let words = kept.chain([line.program.display().to_string()]).chain(line.args);
     Ok(words.map(|word| mask(&word) + "\n").collect())
 }

@@ -273,6 +273,7 @@ pub(crate) fn nvram_storage(nvram: &Nvram, node: &str, raw: bool, cx: &mut Cx<'_
         aio: None,
         device: DiskDevice::Disk,
         auth: source.auth.as_ref(),
+        auth_secret: storage::ACCOUNT,
         encryption: None,
     };
     let (mut parts, how) = storage::reach(&reached, cx)?;
@@ -353,6 +354,7 @@ fn image_nodes(
         aio: driver.and_then(aio),
         device: disk.device,
         auth: image.auth,
+        auth_secret: storage::ACCOUNT,
         encryption: image.encryption,
     };
     let (mut parts, how) = storage::reach(&reached, cx)?;

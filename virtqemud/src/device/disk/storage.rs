@@ -136,6 +136,9 @@ impl crate::device::props::Absent for How {
     }
 }
 
+/// What the secret of a disk's account is called after its node.
+pub(super) const ACCOUNT: &str = "auth-secret0";
+
 /// An image to be reached.
 pub(super) struct Reached<'a> {
     pub(super) kind: DiskKind,
@@ -146,6 +149,8 @@ pub(super) struct Reached<'a> {
     pub(super) device: DiskDevice,
     /// Credentials an older document has beside the source.
     pub(super) auth: Option<&'a Auth>,
+    /// What the secret of the account is called after the node.
+    pub(super) auth_secret: &'static str,
     pub(super) encryption: Option<&'a Encryption>,
 }
 
@@ -282,7 +287,7 @@ fn account(
     objects: &mut Vec<Part>,
 ) -> Result<(Option<String>, Option<String>)> {
     let Some(auth) = it.source.auth.as_ref().or(it.auth) else { return Ok((None, None)) };
-    let id = format!("{}-auth-secret0", it.node);
+    let id = format!("{}-{}", it.node, it.auth_secret);
     objects.push(cx.secrets.object(&id, &secret::of_account(auth, Some(protocol))?)?);
     Ok((Some(auth.username.clone()), Some(id)))
 }
@@ -465,6 +470,7 @@ pub(crate) fn iscsi_unit(source: &DiskSource, node: &str, read_only: bool, cx: &
         aio: None,
         device: DiskDevice::Lun,
         auth: None,
+        auth_secret: "secret0",
         encryption: None,
     };
     let (mut parts, how) = reach(&reached, cx)?;

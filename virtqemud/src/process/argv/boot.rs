@@ -24,15 +24,16 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     // Nothing but what is asked for is booted from.
     out.push_str("strict=on");
     line.option("-boot", out);
-    for (option, path) in
-        [("-kernel", &os.kernel), ("-initrd", &os.initrd), ("-append", &os.cmdline), ("-dtb", &os.dtb)]
-    {
+    for (option, path) in [
+        ("-kernel", &os.kernel),
+        ("-initrd", &os.initrd),
+        ("-append", &os.cmdline),
+        ("-shim", &os.shim),
+        ("-dtb", &os.dtb),
+    ] {
         if let Some(path) = path {
             line.option(option, path.clone());
         }
-    }
-    if let Some(shim) = &os.shim {
-        line.option("-shim", shim.clone());
     }
     for table in &os.acpi_tables {
         match table.kind {

@@ -5,7 +5,7 @@ use virtbus_schema::domain::clock::{Clock, ClockBasis, ClockOffset, TickPolicy, 
 use super::CommandLine;
 
 fn timer(clock: &Clock, name: TimerName) -> Option<&Timer> {
-    clock.timers.iter().find(|it| it.name == name)
+    clock.timers.iter().rev().find(|it| it.name == name)
 }
 
 /// Writes the options. `now` is the time in seconds since the epoch.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::clock::{Clock, TimerName};
-use virtbus_schema::domain::cpu::{Cpu, CpuCacheMode, CpuFallback, CpuMode, CpuPolicy, CpuTopology, MaxPhysAddrMode};
+use virtbus_schema::domain::cpu::{Cpu, CpuCacheMode, CpuFallback, CpuMode, CpuPolicy, MaxPhysAddrMode};
 use virtbus_schema::domain::features::{Features, Hyperv, HypervMode, KvmFeatures};
-use virtbus_schema::domain::vcpu::Vcpu;
 use virtbus_schema::xml::{OnOff, YesNo};
 
 /// libvirt's names of CPU features that QEMU knows under another one.
@@ -227,12 +227,27 @@ fn caches(cpu: &Cpu, out: &mut String) {
 }
 
 /// The argument of `-smp`.
-pub(super) fn smp(vcpu: &Vcpu, topology: Option<&CpuTopology>) -> String {
-    let mut out = vcpu.online().to_string();
-    if vcpu.online() != vcpu.count {
+///
+/// # Errors
+/// `CONFIG_UNSUPPORTED` where a running guest would have to be given vCPUs out of order, which is not done yet.
+pub(super) fn smp(domain: &Domain, only_shown: bool) -> Result<String> {
+    let vcpu = &domain.vcpu;
+    let listed = !domain.vcpus.is_empty();
+    // Those that can be taken away again are plugged in before the guest runs.
+    let fixed = domain.vcpus.iter().filter(|it| it.enabled.is_on() && it.hotpluggable != Some(YesNo::Yes)).count();
+    let online = match u32::try_from(fixed) {
+        Ok(fixed) if listed && only_shown => fixed,
+        _ => vcpu.online(),
+    };
+    let in_order = domain.vcpus.iter().all(|it| it.enabled.is_on() == (it.id < online));
+    if listed && !only_shown && !in_order {
+        return Err(Error::unsupported_config("vCPUs that are enabled out of order are not supported yet"));
+    }
+    let mut out = online.to_string();
+    if online != vcpu.count {
         let _ = write!(out, ",maxcpus={}", vcpu.count);
     }
-    match topology {
+    match domain.cpu.as_ref().and_then(|it| it.topology.as_ref()) {
         Some(it) => {
             let _ = write!(
                 out,
@@ -245,5 +260,5 @@ pub(super) fn smp(vcpu: &Vcpu, topology: Option<&CpuTopology>) -> String {
             let _ = write!(out, ",sockets={},cores=1,threads=1", vcpu.count);
         }
     }
-    out
+    Ok(out)
 }

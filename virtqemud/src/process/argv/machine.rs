@@ -52,6 +52,9 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, dump_guest_core: bool, lin
     if !domain.devices.memories.is_empty() && domain.devices.memories.iter().any(memory::is_nvdimm) {
         out.push_str(",nvdimm=on");
     }
+    if memory::has_hmat(domain) {
+        out.push_str(",hmat=on");
+    }
     if let Some(id) = memory::main_memory(domain, caps) {
         let _ = write!(out, ",memory-backend={id}");
     }

@@ -48,8 +48,13 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
 fn table(number: u32, table: &SmbiosTable, names: &[(&str, &str)], line: &mut CommandLine) {
     let mut out = format!("type={number}");
     for (entry, option) in names {
-        if let Some(value) = table.entry(entry) {
-            let _ = write!(out, ",{option}={}", escape(value));
+        match table.entry(entry) {
+            Some(value) => {
+                let _ = write!(out, ",{option}={}", escape(value));
+            }
+            // Boards and chassis without a maker would get QEMU's.
+            None if *entry == "manufacturer" && number > 1 => out.push_str(",manufacturer="),
+            None => {}
         }
     }
     line.option("-smbios", out);

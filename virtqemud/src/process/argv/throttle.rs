@@ -38,9 +38,12 @@ props! {
 pub(super) fn groups(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     let groups = domain.throttlegroups.iter().flat_map(|it| &it.groups);
     for it in groups {
-        let name = it.group_name.as_deref().unwrap_or_default();
-        let id = format!("throttle-{name}");
-        let group = Group { qom_type: "throttle-group", id: id.clone(), limits: limits(it) };
+        // A group without limits is none.
+        if it.limits == IoTune::default() {
+            continue;
+        }
+        let id = format!("throttle-{}", it.group_name);
+        let group = Group { qom_type: "throttle-group", id: id.clone(), limits: limits(&it.limits) };
         line.part(&Part::object(id, &group)?);
     }
     Ok(())

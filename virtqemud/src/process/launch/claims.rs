@@ -9,6 +9,7 @@ use std::sync::Arc;
 use virtbus_schema::domain_status::{DomainStatus, FileOwner, PluggedPort, VcpuThread};
 
 use crate::driver::Shared;
+use crate::process::helper::Helper;
 use crate::process::log::DomainLog;
 use crate::security;
 
@@ -34,6 +35,7 @@ struct Held {
     owners: Vec<FileOwner>,
     ports: Vec<u16>,
     log: Option<DomainLog>,
+    helpers: Vec<Helper>,
 }
 
 impl Claims {
@@ -49,7 +51,9 @@ impl Claims {
         let layout = &shared.config.layout;
         let or = |path: &Option<String>, else_: PathBuf| path.as_ref().map_or(else_, PathBuf::from);
         let mut claims = Self::new(Arc::clone(shared), short_name.clone());
-        claims.add_directory(or(&status.lib_dir, layout.lib.join(format!("domain-{short_name}"))));
+        let home = or(&status.lib_dir, layout.lib.join(format!("domain-{short_name}")));
+        claims.held.helpers = super::beside::find(&status.domain, layout, &short_name, &home);
+        claims.add_directory(home);
         claims.add_directory(or(&status.channel_dir, layout.channels.join(&short_name)));
         claims.tentative = false;
         claims.held.owners.clone_from(&status.owners);
@@ -76,6 +80,11 @@ impl Claims {
     /// A port to be free in the end.
     pub(crate) fn add_port(&mut self, port: u16) {
         self.held.ports.push(port);
+    }
+
+    /// A process beside QEMU to be ended in the end.
+    pub(crate) fn add_helper(&mut self, helper: Helper) {
+        self.held.helpers.push(helper);
     }
 
     /// The log to be closed in the end.
@@ -168,7 +177,8 @@ async fn unplug(shared: &Shared, ports: Vec<PluggedPort>) -> Vec<String> {
 
 impl Held {
     fn is_empty(&self) -> bool {
-        self.directories.is_empty() && self.owners.is_empty() && self.ports.is_empty() && self.log.is_none()
+        let Self { directories, owners, ports, log, helpers } = self;
+        directories.is_empty() && owners.is_empty() && ports.is_empty() && log.is_none() && helpers.is_empty()
     }
 
     fn release(mut self, shared: &Shared, why: &str) -> (String, Vec<String>) {
@@ -176,7 +186,8 @@ impl Held {
         if let Some(log) = &mut self.log {
             log.end(why);
         }
-        let mut errors = security::take_back(&self.owners, shared.config.settings.user.as_ref());
+        let mut errors: Vec<String> = self.helpers.into_iter().flat_map(Helper::stop).collect();
+        errors.extend(security::take_back(&self.owners, shared.config.settings.user.as_ref()));
         for directory in &self.directories {
             match std::fs::remove_dir_all(directory) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -21,6 +21,12 @@ pub(super) fn used(document: &Domain, caps: &QemuCaps) -> Vec<Use> {
     let others = others.chain(devices.consoles.iter().flat_map(|it| it.resources(&cx)));
     let others = others.chain(devices.inputs.iter().flat_map(|it| it.resources(&cx)));
     let others = others.chain(devices.rngs.iter().flat_map(|it| it.resources(&cx)));
+    let others = others.chain(devices.channels.iter().flat_map(|it| it.resources(&cx)));
+    let others = others.chain(devices.smartcards.iter().flat_map(|it| it.resources(&cx)));
+    let others = others.chain(devices.redirdevs.iter().flat_map(|it| it.resources(&cx)));
+    let others = others.chain(devices.hostdevs.iter().flat_map(|it| it.resources(&cx)));
+    let others = others.chain(devices.memories.iter().flat_map(|it| it.resources(&cx)));
+    let others = others.chain(devices.pstores.iter().flat_map(|it| it.resources(&cx)));
     add(&mut files, others.collect(), false);
     let os = &document.os;
     for path in [&os.kernel, &os.initrd, &os.dtb, &os.shim].into_iter().flatten() {

@@ -13,6 +13,7 @@ use virtbus_schema::xml::YesNo;
 
 use super::{Claims, prepare::Places};
 use crate::driver::Shared;
+use crate::process::helper::bus;
 use crate::process::{argv, ports::Kind};
 
 /// Fills them in. What is taken on the host is noted in `claims`.
@@ -108,6 +109,10 @@ fn give_ports(graphics: &mut Graphics, shared: &Shared, claims: &mut Claims) -> 
                 }
             }
             spice.listen = spice.listens.first().and_then(|it| it.address.clone());
+        }
+        Graphics::Dbus(display) if display.p2p != Some(YesNo::Yes) => {
+            let path = bus::socket(&shared.config.layout, &claims.short_name);
+            display.address.get_or_insert_with(|| format!("unix:path={}", path.display()));
         }
         Graphics::Sdl { .. }
         | Graphics::Rdp(_)

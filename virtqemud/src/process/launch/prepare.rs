@@ -13,11 +13,11 @@ use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
 
 use super::{
-    Claims, Order, files, living::bring_to_life, monitor_path, network, nvram_file, ports, rates, secrets, short_name,
-    volumes,
+    Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, ports, rates, secrets, short_name,
+    usb, volumes,
 };
 use crate::device::{
-    Network, disk,
+    HostEnds, Network, disk, memory as memory_device,
     secret::{Secrets, Wanted},
 };
 use crate::driver::Shared;
@@ -25,6 +25,7 @@ use crate::machine;
 use crate::process::{
     argv::{self, Backing, CommandLine, Monitor},
     capabilities::QemuCaps,
+    helper::Plan,
     log::DomainLog,
 };
 use crate::security;
@@ -79,7 +80,9 @@ impl Prepared {
         // One stretch of small file operations; an image on a dead server hangs this thread and nothing else.
         let flags = order.flags;
         let prepared = tokio::task::spawn_blocking(move || prepare(claims, &caps, document, secrets, flags)).await;
-        let prepared = prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))??;
+        let (mut prepared, beside) =
+            prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))??;
+        beside::start(beside, &mut prepared.claims).await?;
         rates::limit(&prepared.document).await?;
         Ok(prepared)
     }
@@ -91,11 +94,12 @@ fn prepare(
     mut document: Domain,
     secrets: HashMap<Wanted, SecretValue>,
     flags: StartFlags,
-) -> Result<Prepared> {
+) -> Result<(Prepared, Vec<Plan>)> {
     let shared = &Arc::clone(claims.shared());
     machine::complete(&mut document, caps, &shared.config.layout.nvram)?;
     let places = Places::new(shared, &claims.short_name);
     disk::read_chains(&mut document)?;
+    usb::settle(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     make_places(shared, &document, &places, &mut claims)?;
     let key = make_key(shared, &places)?;
@@ -109,8 +113,17 @@ fn prepare(
         security::give(&files::used(&document, caps), user, claims.owners_mut())?;
     }
     let networks = network::open(&mut document)?;
-    let command =
-        command(shared, caps, &document, &places, Monitor::Fd(monitor), networks, Secrets::new(key, secrets))?;
+    let mut host = beside::open(&mut document)?;
+    let guest = beside::Guest {
+        document: &document,
+        layout: &shared.config.layout,
+        short_name: &claims.short_name,
+        home: &places.home,
+        user,
+    };
+    let beside = beside::plan(&guest, &mut host)?;
+    let secrets = Secrets::new(key, secrets);
+    let command = command(shared, caps, &document, &places, Ends { monitor: Monitor::Fd(monitor), networks, host, secrets })?;
     let out = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let again = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let mut spawn = Spawn::new(&command.program).env_clear().args(&command.args).setsid().cwd("/").umask(0o002);
@@ -130,7 +143,7 @@ fn prepare(
         .map_err(|error| Error::system("cannot write the log of the domain", &error))?;
     claims.set_log(log);
     volumes::name_again(&mut document);
-    Ok(Prepared { document, spawn, socket, claims })
+    Ok((Prepared { document, spawn, socket, claims }, beside))
 }
 
 /// Whether and how QEMU's command line is asked for by `domxml-to-native`.
@@ -145,11 +158,21 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     argv::as_shown(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     let way = Monitor::Path(places.monitor.clone());
-    let command = command(shared, &caps, &document, &places, way, HashMap::new(), Secrets::default())?;
+    let host = beside::open_shown(&document)?;
+    let ends = Ends { monitor: way, networks: HashMap::new(), host, secrets: Secrets::default() };
+    let command = command(shared, &caps, &document, &places, ends)?;
     let env = command.env.iter().map(|(name, value)| format!("{name}={value}"));
     let words = std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned());
     let words: Vec<String> = env.chain(words).collect();
     Ok(super::super::log::line(&words))
+}
+
+/// What QEMU is connected to.
+struct Ends {
+    monitor: Monitor,
+    networks: HashMap<String, Network>,
+    host: HostEnds,
+    secrets: Secrets,
 }
 
 fn command(
@@ -157,10 +180,9 @@ fn command(
     caps: &QemuCaps,
     document: &Domain,
     places: &Places,
-    monitor: Monitor,
-    networks: HashMap<String, Network>,
-    secrets: Secrets,
+    ends: Ends,
 ) -> Result<CommandLine> {
+    let Ends { monitor, networks, host, secrets } = ends;
     let settings = &shared.config.settings;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     argv::build(
@@ -170,6 +192,7 @@ fn command(
             home: &places.home,
             monitor,
             networks,
+            host,
             sandbox: settings.sandbox.unwrap_or(true),
             dump_guest_core: settings.dump_guest_core,
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
@@ -216,7 +239,11 @@ fn limits(shared: &Shared) -> Vec<Rlimit> {
 fn make_places(shared: &Shared, document: &Domain, places: &Places, claims: &mut Claims) -> Result<()> {
     let user = shared.config.settings.user.as_ref();
     let backing = Backing::of_host(places.memory.clone(), &places.short_name);
-    let memory = argv::memory_directories(document, &backing)?;
+    let mut memory = argv::memory_directories(document, &backing)?;
+    if document.devices.memories.iter().any(|it| memory_device::has_own_file(it, document)) {
+        memory.push(places.memory.clone());
+        memory.dedup();
+    }
     for directory in [&places.home, &places.channels].into_iter().chain(&memory) {
         let cannot =
             |error: io::Error| Error::system(format!("cannot create directory '{}'", directory.display()), &error);
