@@ -17,6 +17,7 @@ pub mod storage_pool;
 pub mod storage_pool_capabilities;
 pub mod storage_pool_status;
 pub mod storage_vol;
+mod strict;
 
 pub use domain::Domain;
 pub use network::Network;

@@ -1,7 +1,9 @@
 //! `<secret>`: the document of a secret; its value is never part of it.
 
 use uuid::Uuid;
-use virtbus_xml::{Describe, Document, Error, ErrorKind, FormatOptions, Node, Value, Writer, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Describe, Error, ErrorKind, FormatOptions, Node, Value, Writer, Xml, XmlEnum, YesNo};
+
+use crate::strict::{is_absolute, refused};
 
 /// The document of a secret; its value is never part of it.
 #[derive(Debug, Clone, PartialEq, Xml)]
@@ -34,21 +36,30 @@ impl Secret {
         virtbus_xml::from_str(text, Self::ROOT)
     }
 
-    /// Reads a document and refuses what nobody knows.
+    /// Reads a document and refuses what its schema does not have.
     ///
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        let document = Document::parse(text)?;
-        let read = Self::read(document.root_named(Self::ROOT)?)?;
-        document.refuse_unknown()?;
-        Ok(read)
+        crate::strict::read(text, Self::ROOT, Secret::demands)
     }
 
     /// Writes the document.
     #[must_use]
     pub fn format(&self, options: FormatOptions) -> String {
         virtbus_xml::to_string(self, Self::ROOT, options)
+    }
+
+    /// Volumes are named by their paths; a usage of no type is none to say.
+    fn demands(node: Node<'_>) -> Result<(), Error> {
+        let Some(usage) = node.child("usage") else { return Ok(()) };
+        if SecretUsage::is_absent(usage) {
+            return Err(refused(usage, "a usage has a type"));
+        }
+        match usage.child("volume") {
+            Some(volume) if !is_absolute(&volume.text()) => Err(refused(volume, "the path is not absolute")),
+            _ => Ok(()),
+        }
     }
 
     /// The number of its usage type (`virSecretUsageType`); 0 without one.

@@ -1,7 +1,7 @@
 //! `<pool>`: the document of a storage pool. Which backends this host has is none of its business.
 
 use uuid::Uuid;
-use virtbus_xml::{ByteSize, Document, Error, FormatOptions, Xml};
+use virtbus_xml::{ByteSize, Error, FormatOptions, Xml};
 
 mod adapter;
 mod check;
@@ -9,6 +9,7 @@ mod kind;
 mod namespaces;
 mod permissions;
 mod source;
+mod strict;
 mod target;
 
 pub use adapter::{FcHostAdapter, ManagedAdapter, ParentAddress, ScsiAdapter, ScsiHostAdapter};
@@ -70,15 +71,12 @@ impl StoragePool {
         virtbus_xml::from_str(text, Self::ROOT)
     }
 
-    /// Reads a document and refuses what nobody knows.
+    /// Reads a document and refuses what its schema does not have.
     ///
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        let document = Document::parse(text)?;
-        let read = Self::read(document.root_named(Self::ROOT)?)?;
-        document.refuse_unknown()?;
-        Ok(read)
+        crate::strict::read(text, Self::ROOT, strict::demands)
     }
 
     /// Writes the document.

@@ -1,10 +1,11 @@
 //! `<volume>`: the document of a volume of a storage pool. Which formats it may have depends on its pool; the engine
 //! knows that one and asks for the check.
 
-use virtbus_xml::{Document, Error, FormatOptions, Xml, XmlEnum};
+use virtbus_xml::{Error, FormatOptions, Xml, XmlEnum};
 
 mod check;
 mod format;
+mod strict;
 mod target;
 
 pub use crate::encryption::{Encryption, EncryptionCipher, EncryptionFormat, EncryptionIvGen, EncryptionSecret};
@@ -56,15 +57,12 @@ impl StorageVolume {
         virtbus_xml::from_str(text, Self::ROOT)
     }
 
-    /// Reads a document and refuses what nobody knows.
+    /// Reads a document and refuses what its schema does not have.
     ///
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        let document = Document::parse(text)?;
-        let read = Self::read(document.root_named(Self::ROOT)?)?;
-        document.refuse_unknown()?;
-        Ok(read)
+        crate::strict::read(text, Self::ROOT, strict::demands)
     }
 
     /// Writes the document.

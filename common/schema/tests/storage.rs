@@ -161,6 +161,63 @@ fn secrets_are_refused_under_the_codes_of_the_reference() {
     }
 }
 
+/// What the schema that libvirt 11.3 installs refuses, it refuses under one code, whatever else is wrong.
+#[test]
+fn strict_reading_refuses_what_the_schema_does_not_have() {
+    let target = "<target><path>/t</path></target>";
+    let pools = [
+        ("dir", target, true),
+        ("dir", "", false),
+        ("dir", "<target><path>rel</path></target>", false),
+        ("dir", "<title>x</title><target><path>/t</path></target>", false),
+        ("dir", "<uuid/><target><path>/t</path></target>", false),
+        ("dir", "<source><dir path='/x'/></source><target><path>/t</path></target>", false),
+        ("dir", "<refresh><volume allocation='default'/></refresh><target><path>/t</path></target>", false),
+        ("fs", "<source><device path='/d'/><format type='btrfs'/></source><target><path>/t</path></target>", false),
+        ("logical", "<source><name>vg</name></source><target/>", true),
+        ("logical", "<source><name>vg</name></source>", false),
+        ("logical", "<target/>", false),
+        ("zfs", "<source><name>z</name></source>", true),
+        ("rbd", "<source><name>z</name><host name='h'/></source>", true),
+        ("rbd", "<source><name>z</name><host name='h'/></source><target><path>/t</path></target>", false),
+        ("iscsi", "<source><host name='h'/><device path='a.b'/></source><target><path>/t</path></target>", false),
+        ("netfs", "<source><host name='h'/><dir path='x'/></source><target><path>/t</path></target>", false),
+        (
+            "netfs",
+            "<source><host name='h'/><dir path='x'/><format type='cifs'/></source><target><path>/t</path></target>",
+            true,
+        ),
+    ];
+    for (kind, inside, allowed) in pools {
+        let text = format!("<pool type='{kind}'><name>p</name>{inside}</pool>");
+        let expected = if allowed { Ok(()) } else { Err(92) };
+        assert_eq!(StoragePool::parse_strict(&text).map(drop).map_err(|it| it.kind.code()), expected, "{text}");
+    }
+    let volumes = [
+        ("<name>v</name><capacity>1</capacity><target/>", true),
+        ("<name>v</name><target><format type='luks'/></target>", true),
+        ("<name>v</name><capacity>1</capacity>", false),
+        ("<name>a/b</name><target/>", false),
+        ("<name>v</name><target><format type='gpt'/></target>", false),
+        ("<name>v</name><target/><backingStore/>", false),
+    ];
+    for (inside, allowed) in volumes {
+        let text = format!("<volume>{inside}</volume>");
+        let expected = if allowed { Ok(()) } else { Err(92) };
+        assert_eq!(StorageVolume::parse_strict(&text).map(drop).map_err(|it| it.kind.code()), expected, "{text}");
+    }
+    for (code, text) in [
+        (92, "<secret><usage type='none'/></secret>"),
+        (92, "<secret><usage type='volume'><volume>x</volume></usage></secret>"),
+        (92, "<p:secret xmlns:p='urn:x'/>"),
+        (92, "<secret><uuid>zz</uuid></secret>"),
+        (27, "<SECRET/>"),
+        (35, "<secret>"),
+    ] {
+        assert_eq!(Secret::parse_strict(text).map(drop).map_err(|it| it.kind.code()), Err(code), "{text}");
+    }
+}
+
 #[test]
 fn sources_of_a_search_are_read_and_written() {
     let spec = PoolSource::parse("<source><host name='h'/><format type='nfs'/></source>", PoolKind::Netfs).unwrap();
