@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::build::{self, Profile};
-use crate::command::{run, wait_for};
+use crate::command::run;
 use crate::console::Console;
 use crate::guest;
 use crate::setup::{self, Need};
@@ -152,14 +152,11 @@ fn connected(stack: &Stack, console: &mut Console) -> Result<String> {
 
 /// The guest's address, once it has one.
 fn addressed(console: &mut Console) -> Result<String> {
-    let ask = "ip -4 -o addr show scope global";
-    let found = wait_for(Duration::from_secs(60), || {
-        let told = console.command(ask, ANSWER).ok()?;
-        let mut words = told.split_whitespace().skip_while(|it| *it != "inet").skip(1);
-        let address = words.next()?.split('/').next()?.to_owned();
-        Some(address).filter(|it| it.starts_with("192.168."))
-    });
-    found.context("the guest has got no address")
+    let wait = "until ip -4 -o addr show scope global | grep inet; do sleep 1; done";
+    let told = console.command(wait, Duration::from_secs(90))?;
+    let mut words = told.split_whitespace().skip_while(|it| *it != "inet").skip(1);
+    let address = words.next().and_then(|it| it.split('/').next()).map(str::to_owned);
+    address.filter(|it| it.starts_with("192.168.")).context("the guest has got no address")
 }
 
 fn reaches(console: &mut Console, address: &str, wanted: bool) -> Result<()> {
