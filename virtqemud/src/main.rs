@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use virtbus_api::HypervisorDriver;
 use virtbus_daemon::activation::{self, BoundFiles};
 use virtbus_daemon::bus::{self, Bus};
@@ -62,7 +63,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     let bus_calls = watch::Sender::new(0);
     let counts = vec![servers.client_count(), engine.active(), bus_calls.subscribe()];
     if let Some(bus) = bus::of(&started.paths) {
-        drop(tasks::spawn("D-Bus", serve_bus(bus, driver, bus_calls)));
+        drop(tasks.spawn("D-Bus", serve_bus(bus, driver, bus_calls, tasks.stop_token())));
     }
     notify::ready();
     let begin = engine.clone();
@@ -79,13 +80,13 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     Ok(drain(&tasks, &reason, DEADLINE).await)
 }
 
-/// Serves D-Bus for as long as the daemon lives.
-async fn serve_bus(bus: Bus, driver: Arc<dyn HypervisorDriver>, calls: watch::Sender<usize>) {
+/// Serves D-Bus until the daemon stops; calls under way are finished then.
+async fn serve_bus(bus: Bus, driver: Arc<dyn HypervisorDriver>, calls: watch::Sender<usize>, stop: CancellationToken) {
     let own_uid = nix::unistd::geteuid().as_raw();
     let bus = match bus {
         Bus::System => FrontBus::System,
         Bus::Session => FrontBus::Session,
     };
     let connect = || BusFront::connect(bus.clone(), BUS_NAME, own_uid, Arc::clone(&driver));
-    bus::keep(BUS_NAME, connect, |front| front.counting(calls.clone()).run()).await;
+    bus::keep(BUS_NAME, &stop, connect, |front, stop| front.counting(calls.clone()).run_until(stop)).await;
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use virtbus_api::StorageDriver;
 use virtbus_api::neighbour::Local;
 use virtbus_daemon::activation::{self, BoundFiles};
@@ -71,7 +72,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     let stop = tasks.stop_token().cancelled_owned();
     tasks.essential("answer other daemons", neighbour::serve(peers, own_uid, asked, calls.clone(), stop));
     if let Some(bus) = bus::of(&started.paths) {
-        drop(tasks::spawn("D-Bus", serve_bus(bus, own_uid, driver, calls)));
+        drop(tasks.spawn("D-Bus", serve_bus(bus, own_uid, driver, calls, tasks.stop_token())));
     }
     notify::ready();
     drop(tasks::spawn("first steps", async move {
@@ -85,12 +86,18 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     Ok(drain(&tasks, &reason, DEADLINE).await)
 }
 
-/// Serves D-Bus for as long as the daemon lives.
-async fn serve_bus(bus: Bus, own_uid: u32, driver: Arc<dyn StorageDriver>, calls: watch::Sender<usize>) {
+/// Serves D-Bus until the daemon stops; calls under way are finished then.
+async fn serve_bus(
+    bus: Bus,
+    own_uid: u32,
+    driver: Arc<dyn StorageDriver>,
+    calls: watch::Sender<usize>,
+    stop: CancellationToken,
+) {
     let bus = match bus {
         Bus::System => FrontBus::System,
         Bus::Session => FrontBus::Session,
     };
     let connect = || BusFront::connect(bus.clone(), BUS_NAME, own_uid, Arc::clone(&driver));
-    bus::keep(BUS_NAME, connect, |front| front.counting(calls.clone()).run()).await;
+    bus::keep(BUS_NAME, &stop, connect, |front, stop| front.counting(calls.clone()).run_until(stop)).await;
 }

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
 use crate::paths::{Mode, Paths};
 
 /// Pause between two attempts to reach the bus.
@@ -34,31 +36,39 @@ fn choose(mode: &Mode, is_named: bool) -> Option<Bus> {
     }
 }
 
-/// Keeps `name` on the bus for as long as the daemon lives: `connect` makes what `serve` runs until the bus is gone. A host
-/// without a bus, or one whose bus restarts, is served by RPC alone meanwhile; the log says so once.
-pub async fn keep<T, E, C, S>(name: &str, connect: impl Fn() -> C, serve: impl Fn(T) -> S)
-where
+/// Keeps `name` on the bus until `stop`: `connect` makes what `serve` runs until the bus is gone or it is told to stop; then
+/// it may finish what is under way. A host without a bus, or one whose bus restarts, is served by RPC alone meanwhile; the
+/// log says so once.
+pub async fn keep<T, E, C, S>(
+    name: &str,
+    stop: &CancellationToken,
+    connect: impl Fn() -> C,
+    serve: impl Fn(T, WaitForCancellationFutureOwned) -> S,
+) where
     E: Display,
     C: Future<Output = Result<T, E>>,
     S: Future<Output = Result<(), E>>,
 {
     let mut said = false;
     loop {
-        match connect().await {
-            Ok(front) => {
+        match stop.run_until_cancelled(connect()).await {
+            Some(Ok(front)) => {
                 tracing::info!("{name} is on the bus");
                 said = false;
-                if let Err(error) = serve(front).await {
+                if let Err(error) = serve(front, stop.clone().cancelled_owned()).await {
                     tracing::warn!("the bus is gone: {error}");
                 }
             }
-            Err(error) if !said => {
+            Some(Err(error)) if !said => {
                 tracing::warn!("no D-Bus: {error}");
                 said = true;
             }
-            Err(_) => {}
+            Some(Err(_)) => {}
+            None => return,
         }
-        tokio::time::sleep(PAUSE).await;
+        if stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+            return;
+        }
     }
 }
 
