@@ -33,6 +33,19 @@ impl Fault {
         Error::new(ErrorCode::Rpc, text).in_domain(ErrorDomain::Rpc).into()
     }
 
+    /// The arguments do not decode. A document that is no text at all is a fault of the document, as in the reference, which
+    /// hands its bytes to the XML parser.
+    pub(crate) fn undecodable(entry: &Entry, error: DecodeError) -> Self {
+        let api = entry.api.unwrap_or(entry.name);
+        if error == DecodeError::NotText && (api.contains("XML") || api == "virNetworkUpdate") {
+            return Error::new(ErrorCode::XmlDetail, "the document is not UTF-8 text")
+                .in_domain(domain_of(entry))
+                .into();
+        }
+        tracing::debug!("arguments do not decode: {error}");
+        Self::protocol("Unable to decode message payload")
+    }
+
     /// Code `INTERNAL_ERROR` of the RPC layer: the session is not in the state that the call needs.
     pub(crate) fn session(text: impl Into<String>) -> Self {
         Error::internal(text).in_domain(ErrorDomain::Rpc).into()
@@ -150,13 +163,6 @@ impl From<Fault> for Failure {
     }
 }
 
-impl From<DecodeError> for Fault {
-    fn from(it: DecodeError) -> Self {
-        tracing::debug!("arguments do not decode: {it}");
-        Self::protocol("Unable to decode message payload")
-    }
-}
-
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} (code {})", self.0.message.as_deref().unwrap_or("no message"), self.0.code)
@@ -187,6 +193,18 @@ mod tests {
         assert_eq!(it.message.as_deref(), Some("operation forbidden: read only access prevents virDomainCreate"));
         assert_eq!((it.code, it.domain), (29, 20));
 
+        assert_eq!(Fault::read_only(DomainSnapshotCreateXml::ENTRY).message().domain, 35);
+        assert_eq!(Fault::read_only(QemuDomainMonitorCommand::ENTRY).message().domain, 0);
+
+        let it = Fault::flags(DomainCreate::ENTRY, 0x40).into_message();
+        assert_eq!(it.message.as_deref(), Some("unsupported flags (0x40) in function virDomainCreate"));
+        assert_eq!((it.code, it.str1.as_deref(), it.str2.as_deref()), (8, Some("virDomainCreate"), Some("flags")));
+        assert_eq!((it.int1, it.int2), (0, 0));
+    }
+
+    /// As libvirtd 11.3 answers where a driver does not have the call.
+    #[test]
+    fn refusals_come_from_the_part_that_the_call_belongs_to() {
         assert_eq!(Fault::read_only(NetworkCreate::ENTRY).message().domain, 19);
         let of = |entry| Fault::not_served(entry).message().domain;
         assert_eq!(of(ConnectListAllNetworks::ENTRY), 19);
@@ -196,12 +214,18 @@ mod tests {
         assert_eq!(of(ConnectNumOfSecrets::ENTRY), 30);
         assert_eq!(of(ConnectGetStoragePoolCapabilities::ENTRY), 18);
         assert_eq!(of(ConnectListAllDomains::ENTRY), 20);
-        assert_eq!(Fault::read_only(DomainSnapshotCreateXml::ENTRY).message().domain, 35);
-        assert_eq!(Fault::read_only(QemuDomainMonitorCommand::ENTRY).message().domain, 0);
+    }
 
-        let it = Fault::flags(DomainCreate::ENTRY, 0x40).into_message();
-        assert_eq!(it.message.as_deref(), Some("unsupported flags (0x40) in function virDomainCreate"));
-        assert_eq!((it.code, it.str1.as_deref(), it.str2.as_deref()), (8, Some("virDomainCreate"), Some("flags")));
-        assert_eq!((it.int1, it.int2), (0, 0));
+    #[test]
+    fn a_document_that_is_no_text_is_a_fault_of_the_document() {
+        let code = |entry, error| {
+            let it = Fault::undecodable(entry, error).into_message();
+            (it.code, it.domain)
+        };
+        assert_eq!(code(SecretDefineXml::ENTRY, DecodeError::NotText), (35, 30));
+        assert_eq!(code(NetworkUpdate::ENTRY, DecodeError::NotText), (35, 19));
+        assert_eq!(code(StoragePoolDefineXml::ENTRY, DecodeError::NotText), (35, 18));
+        assert_eq!(code(StoragePoolLookupByName::ENTRY, DecodeError::NotText), (39, 7));
+        assert_eq!(code(SecretDefineXml::ENTRY, DecodeError::Truncated), (39, 7));
     }
 }

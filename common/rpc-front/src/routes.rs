@@ -13,7 +13,12 @@ use std::{future::Future, pin::Pin};
 use virtbus_proto::{ADMIN, Entry, Owner, Procedure, Program, QEMU, REMOTE};
 use virtbus_rpc::call::Reply;
 
-use crate::{access::Guard, client::Context, console::Pipe, error::Result};
+use crate::{
+    access::Guard,
+    client::Context,
+    console::Pipe,
+    error::{Fault, Result},
+};
 
 type Later = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 type View<D> = dyn Fn(&Context<D>, &[u8]) -> Result<Reply> + Send + Sync;
@@ -167,7 +172,7 @@ impl<D: ?Sized + Send + Sync + 'static> Routes<D> {
 /// The arguments of a call that the caller may make.
 fn admit<P: Procedure, D: ?Sized>(guard: &Guard, cx: &Context<D>, body: &[u8]) -> Result<P> {
     let mut rest = body;
-    let args = P::decode(&mut rest)?;
+    let args = P::decode(&mut rest).map_err(|it| Fault::undecodable(P::ENTRY, it))?;
     let used = body.len().saturating_sub(rest.len());
     guard.check(cx.client.is_read_only(), body.get(..used).unwrap_or(body))?;
     Ok(args)
