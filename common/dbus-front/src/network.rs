@@ -198,7 +198,6 @@ impl Network {
     }
 
     /// A parent index of -1 lets the section's content choose.
-    #[expect(clippy::too_many_arguments, reason = "they are the method's arguments")]
     async fn update(
         &self,
         command: u32,
