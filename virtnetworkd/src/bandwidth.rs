@@ -28,21 +28,15 @@ pub struct Guarantee {
     pub average: u64,
 }
 
-/// Limits the network's bridge as its document says, and has checksums of DHCP filled in where the kernel can.
+/// Limits the network's bridge as its document says; nothing without `<bandwidth>`.
 ///
 /// # Errors
 /// `CONFIG_UNSUPPORTED` naming what the kernel lacks; `INTERNAL_ERROR` with tc's words.
 pub async fn set_bridge(network: &Network, bridge: &str) -> Result<()> {
-    if let Some(bandwidth) = &network.bandwidth {
-        set(bridge, bandwidth, true).await?;
+    match &network.bandwidth {
+        Some(bandwidth) => set(bridge, bandwidth, true).await,
+        None => Ok(()),
     }
-    if network.dhcp4().is_some() {
-        // Only very old guests need it.
-        if let Err(error) = traffic::fill_checksums(bridge).await {
-            tracing::debug!("checksums of DHCP are left to the guests: {error}");
-        }
-    }
-    Ok(())
 }
 
 /// Limits a guest's device.

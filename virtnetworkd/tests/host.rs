@@ -170,3 +170,73 @@ fn a_port_that_is_taken_is_named() {
         server.stop().await;
     });
 }
+
+#[test]
+fn beside_docker_and_policies_of_others() {
+    alone(async |world| {
+        let outside = world.outside("192.0.2.1", "192.0.2.2");
+        world.host.run("nft add table ip filter");
+        world.host.run("nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }'");
+        let nat = NAT.replace("<dhcp>", "<!--").replace("</dhcp>", "-->").replace("<dns>", "<dns enable='no'><!--");
+        let nat = nat.replace("</dns>", "--></dns>");
+        let (started, server) = start(&world, &nat).await;
+        assert!(server.is_none());
+        let guest = world.guest("vbt0", "g1");
+        guest.run("ip addr add 10.41.1.5/24 dev g1");
+        guest.run("ip route add default via 10.41.1.1");
+        assert!(world.connect(&guest, &outside, "192.0.2.2:7000").is_none(), "another's policy has the last word");
+        world.host.run("nft add chain ip filter DOCKER-USER");
+        world.host.run("nft add rule ip filter FORWARD jump DOCKER-USER");
+        Nft::default().add(&started).await.expect("rules");
+        assert!(world.connect(&guest, &outside, "192.0.2.2:7001").is_some(), "Docker lets others' bridges through");
+        outside.run("ip route add 10.41.1.0/24 via 192.0.2.1");
+        assert!(world.connect(&outside, &guest, "10.41.1.5:7002").is_none(), "and our own rules still hold");
+    });
+}
+
+#[test]
+fn rates_hold() {
+    use virtbus_schema::network::{Bandwidth, BandwidthLimit};
+    use virtnetworkd::bandwidth::{self, Guarantee};
+    alone(async |world| {
+        let xml = "<network><name>q</name><bridge name='vbq0' stp='off'/><mac address='52:54:00:44:00:01'/>\
+                   <bandwidth><inbound average='2000' peak='4000' burst='64'/></bandwidth><dns enable='no'/>\
+                   <ip address='10.44.1.1' prefix='24'/></network>";
+        let network = Network::parse(xml).expect("a network");
+        bridge::create(&network, "vbq0").expect("made");
+        if let Err(error) = bandwidth::set_bridge(&network, "vbq0").await {
+            assert!(error.message().contains("this kernel has no"), "{error}");
+            return;
+        }
+        address::assign(&network, "vbq0").expect("addresses");
+        let guest = world.guest("vbq0", "g1");
+        guest.run("ip addr add 10.44.1.2/24 dev g1");
+        guest.run("ip link set g1 address 52:54:00:44:00:02");
+        // Eight MB at 4000 kB/s take two seconds; without a limit a moment.
+        let taken = world.send(&guest, "10.44.1.2:7000", 8_000_000);
+        assert!((1.2..20.0).contains(&taken.as_secs_f64()), "{taken:?}");
+        // A guest with a guarantee has a class of its own.
+        let mac = [0x52, 0x54, 0, 0x44, 0, 2];
+        let floor = Guarantee { class: 3, mac, floor: 500, average: 1000 };
+        if let Err(error) = bandwidth::guarantee(&network, "vbq0", &floor, 500).await {
+            assert!(error.message().contains("this kernel has no"), "{error}");
+            return;
+        }
+        world.send(&guest, "10.44.1.2:7001", 1_000_000);
+        let shown = world.host.tell("tc -s class show dev vbq0");
+        let own = shown.split("class htb ").find(|it| it.starts_with("1:3 ")).expect("its class");
+        let sent = own.split("Sent ").nth(1).and_then(|it| it.split(' ').next()).and_then(|it| it.parse::<u64>().ok());
+        assert!(sent.is_some_and(|sent| sent > 1_000_000), "{shown}");
+        bandwidth::end_guarantee(&network, "vbq0", 3, 0).await.expect("ended");
+        // One device alone, and without limits again.
+        bandwidth::clear("vbq0").await.expect("cleared");
+        let limit = BandwidthLimit { average: Some(1000), peak: None, floor: None, burst: None };
+        let limits = Bandwidth { inbound: Some(limit), outbound: None };
+        bandwidth::set_device("g1p", &limits).await.expect("set");
+        let taken = world.send(&guest, "10.44.1.2:7002", 2_000_000);
+        assert!((1.2..20.0).contains(&taken.as_secs_f64()), "{taken:?}");
+        bandwidth::clear("g1p").await.expect("cleared");
+        let freed = world.send(&guest, "10.44.1.2:7003", 2_000_000);
+        assert!(freed < taken, "{freed:?}");
+    });
+}

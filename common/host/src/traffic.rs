@@ -7,7 +7,7 @@
 //! ```text
 //! device ── htb 1: ── 1:1 rate, ceil ─┬─ 1:2 what belongs to nobody
 //!                                     ├─ 1:3 a guest with a guaranteed rate, known by its MAC address
-//!        └─ ingress ffff: ── police ──┴─ ...
+//!        └─ clsact ffff: ── police what comes in ┴─ ...
 //! ```
 //!
 //! Which guest is guaranteed what, the caller knows and keeps.
@@ -124,7 +124,7 @@ pub async fn set(device: &str, send: Option<&Rate>, receive: Option<&Rate>, shar
 /// # Errors
 /// When `tc` cannot be run.
 pub async fn clear(device: &str) -> Result<()> {
-    for which in ["root", "ingress"] {
+    for which in ["root", "clsact"] {
         // Refused: there was none.
         if let Err(error @ Error::Tool { .. }) = run(device, &format!("qdisc del dev {device} {which}\n"), "").await {
             return Err(error);
@@ -134,21 +134,21 @@ pub async fn clear(device: &str) -> Result<()> {
 }
 
 /// Has the host fill in the checksums of what it sends to DHCP clients of IPv4: it leaves that to the hardware, which a guest
-/// has none of, and old clients look at them. To be called after [`set`], which takes it away.
+/// has none of, and old clients look at them. [`clear`] and [`set`] take it away.
 ///
 /// # Errors
 /// When the kernel lacks a part; the device is then as it was.
 pub async fn fill_checksums(device: &str) -> Result<()> {
-    let root = format!("qdisc add dev {device} root handle 1: htb default {DEFAULT_CLASS}\n");
-    // Refused: there are limits already, by the same discipline.
-    let ours = run(device, &root, "").await.is_ok();
+    // Refused: it is there, for what the device takes in.
+    let ours = run(device, &format!("qdisc add dev {device} clsact\n"), "").await.is_ok();
     let filter = format!(
-        "filter add dev {device} parent 1: protocol ip prio 1 u32 match ip dport 68 ffff action csum ip and udp\n"
+        "filter replace dev {device} egress protocol ip prio 1 handle 800::800 u32 match ip dport 68 0xffff \
+         action csum ip and udp\n"
     );
     let result = run(device, &filter, "correction of checksums (CONFIG_NET_CLS_U32, CONFIG_NET_ACT_CSUM)").await;
     if result.is_err() && ours {
-        // It would be in everything's way for nothing.
-        let _ = run(device, &format!("qdisc del dev {device} root\n"), "").await;
+        // It would be for nothing.
+        let _ = run(device, &format!("qdisc del dev {device} clsact\n"), "").await;
     }
     result
 }
@@ -220,8 +220,8 @@ fn receiving(device: &str, rate: &Rate) -> String {
     let Rate { average, burst, .. } = *rate;
     let burst = burst.filter(|burst| *burst > 0).unwrap_or(average);
     format!(
-        "qdisc add dev {device} ingress\n\
-         filter add dev {device} parent ffff: protocol all u32 match u32 0 0 police rate {average}kbps burst {burst}kb \
+        "qdisc add dev {device} clsact\n\
+         filter add dev {device} ingress protocol all prio 1 u32 match u32 0 0 police rate {average}kbps burst {burst}kb \
          mtu {LARGEST}kb drop flowid :1\n"
     )
 }

@@ -6,7 +6,7 @@
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -47,12 +47,14 @@ impl Server {
         if let Some(left) = find(places, &network.name) {
             end(&left).await;
         }
-        write(places, network, bridge)?;
-        let process = launch(places, network, bridge).await?;
-        if let Err(error) = resolved::register(network, bridge).await {
-            end(&process).await;
-            return Err(error);
-        }
+        let process = match run(places, network, bridge).await {
+            Ok(process) => process,
+            Err(error) => {
+                // Leases and guests stay: a network that has been there before knows them again.
+                let _ = remove(&own_files(places, &network.name));
+                return Err(error);
+            }
+        };
         Ok(Self {
             places: places.clone(),
             name: network.name.clone(),
@@ -142,23 +144,22 @@ impl Server {
 /// # Errors
 /// `SYSTEM_ERROR` for the first that is still there; the others are removed all the same.
 pub fn forget(places: &Places, name: &str, bridge: &str) -> Result<()> {
-    let files = [
-        places.config(name),
-        places.hosts(name),
-        places.names(name),
-        places.status(bridge),
-        places.macs(bridge),
-        places.pid(name),
-    ];
+    let [config, hosts, names, pid] = own_files(places, name);
+    remove(&[config, hosts, names, pid, places.status(bridge), places.macs(bridge)])
+}
+
+/// The files that a start makes.
+fn own_files(places: &Places, name: &str) -> [PathBuf; 4] {
+    [places.config(name), places.hosts(name), places.names(name), places.pid(name)]
+}
+
+fn remove(files: &[PathBuf]) -> Result<()> {
     let removed = |file: &Path| match std::fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", file)(error)),
         _ => Ok(()),
     };
-    let mut result = Ok(());
-    for file in &files {
-        result = result.and(removed(file));
-    }
-    result
+    // All are tried; the first fault is told.
+    files.iter().map(|file| removed(file)).fold(Ok(()), Result::and)
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -178,6 +179,19 @@ fn write(places: &Places, network: &Network, bridge: &str) -> Result<()> {
         leases::replace_text(&path, text.as_bytes()).map_err(failed("write", &path))?;
     }
     Ok(())
+}
+
+/// Writes the files, starts the server and has it known where that is asked for.
+async fn run(places: &Places, network: &Network, bridge: &str) -> Result<Process> {
+    write(places, network, bridge)?;
+    let process = launch(places, network, bridge).await?;
+    match resolved::register(network, bridge).await {
+        Ok(()) => Ok(process),
+        Err(error) => {
+            end(&process).await;
+            Err(error)
+        }
+    }
 }
 
 async fn launch(places: &Places, network: &Network, bridge: &str) -> Result<Process> {

@@ -23,12 +23,29 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct WithZones<F> {
     filter: F,
+    /// Another bus than the system's.
+    bus: Option<String>,
 }
 
 impl<F: Firewall> WithZones<F> {
     /// `filter`, with zones.
     pub fn new(filter: F) -> Self {
-        Self { filter }
+        Self { filter, bus: None }
+    }
+
+    /// The bus, if firewalld is on it.
+    async fn running(&self) -> Option<Connection> {
+        let connect = async {
+            match &self.bus {
+                Some(address) => zbus::connection::Builder::address(address.as_str()).build().await,
+                None => Connection::system().await,
+            }
+        };
+        let bus = tokio::time::timeout(DEADLINE, connect).await.ok()?.ok()?;
+        let names = zbus::fdo::DBusProxy::new(&bus).await.ok()?;
+        let name = NAME.try_into().ok()?;
+        // Not by calling it: that would start it.
+        names.name_has_owner(name).await.ok()?.then_some(bus)
     }
 }
 
@@ -36,12 +53,12 @@ impl<F: Firewall> WithZones<F> {
 impl<F: Firewall> Firewall for WithZones<F> {
     async fn add(&self, started: &Started) -> Result<()> {
         self.filter.add(started).await?;
-        let Some(bus) = running().await else { return zone_needs_it(started) };
+        let Some(bus) = self.running().await else { return zone_needs_it(started) };
         enter(&bus, started).await
     }
 
     async fn remove(&self, started: &Started) -> Result<()> {
-        if let Some(bus) = running().await {
+        if let Some(bus) = self.running().await {
             // Best effort: a device that is gone is nobody's concern.
             let arguments = ("", started.bridge.as_str());
             if let Err(error) = call(&bus, "removeInterface", &arguments).await {
@@ -53,22 +70,13 @@ impl<F: Firewall> Firewall for WithZones<F> {
 
     async fn reload(&self, started: &[Started]) -> Result<()> {
         self.filter.reload(started).await?;
-        let Some(bus) = running().await else { return Ok(()) };
+        let Some(bus) = self.running().await else { return Ok(()) };
         let mut result = Ok(());
         for started in started {
             result = result.and(enter(&bus, started).await);
         }
         result
     }
-}
-
-/// The system bus, if firewalld is on it.
-async fn running() -> Option<Connection> {
-    let bus = tokio::time::timeout(DEADLINE, Connection::system()).await.ok()?.ok()?;
-    let names = zbus::fdo::DBusProxy::new(&bus).await.ok()?;
-    let name = NAME.try_into().ok()?;
-    // Not by calling it: that would start it.
-    names.name_has_owner(name).await.ok()?.then_some(bus)
 }
 
 /// The zone of a network's bridge.
@@ -108,3 +116,6 @@ async fn call(bus: &Connection, method: &str, arguments: &(&str, &str)) -> std::
         Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
     }
 }
+
+#[cfg(test)]
+mod tests;

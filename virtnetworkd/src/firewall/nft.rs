@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use virtbus_api::{Error, ErrorDomain, Result};
 use virtbus_host::process::{Output, Spawn};
+use virtbus_host::traffic;
 use virtbus_schema::network::ForwardMode;
 
 use super::{Firewall, Started, rules};
@@ -40,6 +41,12 @@ impl Firewall for Nft {
         let chains = self.list(&["chains"]).await;
         self.pass_docker(&chains, std::slice::from_ref(started)).await;
         tell_of_others(&chains, started);
+        if started.network.dhcp4().is_some() {
+            // nftables cannot; and only very old guests need it.
+            if let Err(error) = traffic::fill_checksums(&started.bridge).await {
+                tracing::debug!("checksums of DHCP are left to the guests: {error}");
+            }
+        }
         Ok(())
     }
 

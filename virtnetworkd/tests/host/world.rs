@@ -1,6 +1,6 @@
 //! Network namespaces, and what joins them.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -98,6 +98,22 @@ impl World {
         }
     }
 
+    /// How long it takes from here to a place to send so many bytes.
+    pub(crate) fn send(&self, to: &Place, at: &str, bytes: usize) -> Duration {
+        let address: std::net::SocketAddr = at.parse().expect("an address");
+        let listener = to.inside(move || TcpListener::bind(address).expect("bound"));
+        let reader = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("somebody");
+            std::io::copy(&mut stream, &mut std::io::sink()).expect("read")
+        });
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("connected");
+        let begun = Instant::now();
+        stream.write_all(&vec![0; bytes]).expect("sent");
+        drop(stream);
+        assert_eq!(reader.join().expect("no panic"), bytes as u64);
+        begun.elapsed()
+    }
+
     /// Whether `check` comes true.
     pub(crate) fn soon(&self, check: impl Fn() -> bool) -> bool {
         let begun = Instant::now();
@@ -137,11 +153,17 @@ impl Place {
     }
 
     /// Runs a command there, which must work.
-    #[allow(clippy::disallowed_methods, reason = "a test's own tool, not the daemon's")]
     pub(crate) fn run(&self, command: &str) {
+        self.tell(command);
+    }
+
+    /// Runs a command there, which must work, and says what it printed.
+    #[allow(clippy::disallowed_methods, reason = "a test's own tool, not the daemon's")]
+    pub(crate) fn tell(&self, command: &str) -> String {
         let pid = self.0.id().to_string();
         let done = Command::new("nsenter").args(["-t", &pid, "-n", "sh", "-c", command]).output().expect("started");
         assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     /// Calls `work` on a thread that is there.
@@ -152,6 +174,23 @@ impl Place {
             work()
         });
         thread.join().expect("no panic")
+    }
+}
+
+impl Drop for World {
+    /// What a test that failed has left running.
+    fn drop(&mut self) {
+        for file in std::fs::read_dir(&self.places.run).into_iter().flatten().flatten() {
+            let pid = std::fs::read_to_string(file.path()).ok().and_then(|text| text.trim().parse().ok());
+            let process = pid.and_then(|pid| virtbus_host::process::Process::open_pid(pid).ok());
+            let folder = self.places.files.display().to_string();
+            if let Some(process) = process {
+                let arguments = process.cmdline().unwrap_or_default();
+                if arguments.iter().any(|it| String::from_utf8_lossy(it).contains(&folder)) {
+                    let _ = process.signal(nix::sys::signal::Signal::SIGKILL);
+                }
+            }
+        }
     }
 }
 
