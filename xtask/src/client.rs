@@ -58,12 +58,17 @@ impl Client {
 
     /// Connects, authenticates and opens `qemu:///system`.
     pub fn open(socket: &Path) -> Result<Self> {
+        Self::open_as(socket, "qemu:///system")
+    }
+
+    /// Connects, authenticates and opens `uri`.
+    pub fn open_as(socket: &Path, uri: &str) -> Result<Self> {
         let mut it = Self::connect(socket)?;
         let offered = it.call(&AuthList {})?.types;
         if offered.contains(&POLKIT) {
             it.call(&AuthPolkit {})?;
         }
-        it.call(&ConnectOpen { name: Some("qemu:///system".into()), flags: 0 })?;
+        it.call(&ConnectOpen { name: Some(uri.into()), flags: 0 })?;
         Ok(it)
     }
 
