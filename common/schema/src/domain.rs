@@ -33,19 +33,19 @@ pub use vcpu::{CpuTune, DefaultIoThread, IoThread, Vcpu, VcpuState};
 #[xml(before = Domain::check_identity, check = Domain::check)]
 pub struct Domain {
     /// The hypervisor, as `kvm` or `qemu`.
-    #[xml(attr = "type", fault = Unsupported)]
+    #[xml(attr = "type", fault = Unsupported, form = crate::forms::hypervisor)]
     pub kind: DomainKind,
     /// Of a running domain.
     #[xml(attr, live, lenient)]
     pub id: Option<u32>,
-    #[xml(child, default)]
+    #[xml(child, default, must, form = crate::forms::line)]
     pub name: String,
     /// Absent until one is made up.
     #[xml(child, fault = Internal)]
     pub uuid: Option<Uuid>,
     #[xml(child, fault = Internal)]
     pub genid: Option<GenerationId>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::line)]
     pub title: Option<String>,
     #[xml(child)]
     pub description: Option<String>,
@@ -99,9 +99,9 @@ pub struct Domain {
     pub cpu: Option<Cpu>,
     #[xml(child, default)]
     pub clock: Clock,
-    #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported)]
+    #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported, form = crate::forms::ending)]
     pub on_poweroff: LifecycleAction,
-    #[xml(child, default = LifecycleAction::Restart, fault = Unsupported)]
+    #[xml(child, default = LifecycleAction::Restart, fault = Unsupported, form = crate::forms::ending)]
     pub on_reboot: LifecycleAction,
     #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported)]
     pub on_crash: LifecycleAction,

@@ -8,6 +8,7 @@ pub mod domain;
 pub mod domain_capabilities;
 pub mod domain_status;
 pub mod encryption;
+mod forms;
 pub mod network;
 pub mod network_port;
 pub mod network_section;

@@ -98,10 +98,14 @@ pub fn from_str<T: Xml>(text: &str, root: &str) -> Result<T> {
 pub fn from_str_strict<T: Xml>(text: &str, root: &str) -> Result<T> {
     let document = Document::parse(text)?;
     let form = |error: Error| Error { kind: ErrorKind::Unknown, ..error };
-    T::examine(document.root_named(root).map_err(form)?).map_err(form)?;
+    T::examine(document.root_named(root)?).map_err(form)?;
     document.refuse_unknown()?;
     document.refuse_stray_text()?;
-    T::read(document.root())
+    // What reading misses the form misses as well: which of its forms a part has is known only now.
+    T::read(document.root()).map_err(|error| match error.kind {
+        ErrorKind::Missing | ErrorKind::NoName | ErrorKind::NoSource | ErrorKind::NoTarget => form(error),
+        _ => error,
+    })
 }
 
 /// Writes a document.

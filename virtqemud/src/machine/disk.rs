@@ -3,7 +3,7 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DriveAddress;
-use virtbus_schema::domain::device::disk::{Disk, DiskBus, DiskDevice, DiskDriver, DiskKind};
+use virtbus_schema::domain::device::disk::{Disk, DiskBus, DiskDevice, DiskDriver, DiskKind, Encryption};
 
 /// Prefixes of target names and the bus each stands for.
 const PREFIXES: &[(&str, DiskBus)] = &[
@@ -65,6 +65,7 @@ pub(super) fn defaults(disks: &mut [Disk]) -> Result<()> {
             (_, None) => DiskBus::Ide,
         });
         disk.target.bus = Some(bus);
+        decrypted_by_qemu(disk);
         if disk.kind != DiskKind::VhostUser {
             let driver = disk.driver.get_or_insert_with(DiskDriver::default);
             driver.name.get_or_insert_with(|| "qemu".to_owned());
@@ -73,6 +74,20 @@ pub(super) fn defaults(disks: &mut [Disk]) -> Result<()> {
         }
     }
     places(disks)
+}
+
+/// QEMU itself decrypts unless another is named.
+fn decrypted_by_qemu(disk: &mut Disk) {
+    let by_qemu = |it: &mut Encryption| {
+        it.engine.get_or_insert_with(|| "qemu".to_owned());
+    };
+    disk.encryption.iter_mut().for_each(by_qemu);
+    disk.source.iter_mut().filter_map(|it| it.encryption.as_mut()).for_each(by_qemu);
+    let mut below = disk.backing_store.as_mut();
+    while let Some(it) = below {
+        it.source.iter_mut().filter_map(|it| it.encryption.as_mut()).for_each(by_qemu);
+        below = it.below.as_deref_mut();
+    }
 }
 
 fn places(disks: &mut [Disk]) -> Result<()> {

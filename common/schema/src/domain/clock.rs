@@ -9,7 +9,7 @@ pub struct Clock {
     #[xml(attr, default = ClockOffset::Utc, fault = Unsupported)]
     pub offset: ClockOffset,
     /// Seconds, or `reset`.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::adjustment)]
     pub adjustment: Option<String>,
     #[xml(attr, fault = Unsupported)]
     pub basis: Option<ClockBasis>,

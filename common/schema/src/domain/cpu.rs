@@ -86,7 +86,7 @@ pub enum CpuCheck {
 pub struct CpuModel {
     #[xml(attr)]
     pub fallback: Option<CpuFallback>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::cpu_vendor)]
     pub vendor_id: Option<String>,
     #[xml(text)]
     pub name: String,
@@ -102,15 +102,15 @@ pub enum CpuFallback {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 #[xml(check = CpuTopology::check)]
 pub struct CpuTopology {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub sockets: u32,
-    #[xml(attr, default = 1)]
+    #[xml(attr, default = 1, form = crate::forms::positive)]
     pub dies: u32,
-    #[xml(attr, default = 1)]
+    #[xml(attr, default = 1, form = crate::forms::positive)]
     pub clusters: u32,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub cores: u32,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub threads: u32,
 }
 
@@ -170,7 +170,7 @@ pub enum MaxPhysAddrMode {
 pub struct CpuFeature {
     #[xml(attr, default = CpuPolicy::Require, fault = Unsupported)]
     pub policy: CpuPolicy,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::feature)]
     pub name: String,
 }
 
@@ -270,7 +270,7 @@ pub enum MemAccess {
 pub struct NumaDistance {
     #[xml(attr)]
     pub id: u32,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::distance)]
     pub value: u32,
 }
 

@@ -44,10 +44,10 @@ pub use watchdog::Watchdog;
 
 /// `<devices>`.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
-#[xml(open)]
+#[xml(open, form = Devices::form)]
 pub struct Devices {
     /// The QEMU binary; absent means the host's default.
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute)]
     pub emulator: Option<String>,
     #[xml(children = "disk")]
     pub disks: Vec<Disk>,
@@ -114,6 +114,16 @@ pub struct Devices {
 }
 
 impl Devices {
+    /// What a guest has one of at most.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        for name in ["memballoon", "iommu", "vsock", "pstore"] {
+            if let Some(second) = node.elements().filter(|it| it.name() == name).nth(1) {
+                return Err(second.error(ErrorKind::Unknown, "a guest has one at most"));
+            }
+        }
+        Ok(())
+    }
+
     /// Two devices cannot have one name.
     pub(super) fn check_aliases(&self, node: Node<'_>) -> Result<(), Error> {
         let mut seen = std::collections::BTreeSet::new();

@@ -12,6 +12,11 @@ pub struct Memory {
 }
 
 impl Xml for Memory {
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        virtbus_xml::form::attr::<OnOff>(node, &[], "dumpCore", false, false, None)?;
+        Size::examine(node)
+    }
+
     fn read(node: Node<'_>) -> Result<Self, Error> {
         let dump_core = node.attr("dumpCore").map(|it| it.read()).transpose()?;
         // An empty element is as good as none.
@@ -44,6 +49,11 @@ pub struct MaxMemory {
 }
 
 impl Xml for MaxMemory {
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        virtbus_xml::form::attr::<u32>(node, &[], "slots", false, false, None)?;
+        Size::examine(node)
+    }
+
     fn read(node: Node<'_>) -> Result<Self, Error> {
         let slots = node.attr("slots").map(|it| it.read()).transpose()?.unwrap_or(0);
         Ok(Self { slots, size: Size::read(node)? })

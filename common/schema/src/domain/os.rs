@@ -6,13 +6,13 @@ use crate::domain::device::disk::DiskSource;
 
 /// `<os>`.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
-#[xml(check = Os::check)]
+#[xml(check = Os::check, form = Os::form)]
 pub struct Os {
     /// Ask for firmware of this kind and let the host choose the file.
     #[xml(attr, fault = BadValue)]
     pub firmware: Option<FirmwareKind>,
     /// Architecture, machine and kind of guest.
-    #[xml(child = "type", default)]
+    #[xml(child = "type", default, must)]
     pub kind: OsType,
     /// Features the chosen firmware must or must not have.
     #[xml(children = "firmware/feature")]
@@ -40,10 +40,10 @@ pub struct Os {
     #[xml(child)]
     pub nvram: Option<Nvram>,
     /// Kernel file for direct boot.
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute)]
     pub kernel: Option<String>,
     /// Initial RAM disk for direct boot.
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute)]
     pub initrd: Option<String>,
     /// Kernel command line.
     #[xml(child)]
@@ -52,7 +52,7 @@ pub struct Os {
     #[xml(child)]
     pub shim: Option<String>,
     /// Device tree file.
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute)]
     pub dtb: Option<String>,
     /// Root device for direct boot.
     #[xml(child)]
@@ -70,7 +70,7 @@ pub struct Os {
     #[xml(child)]
     pub bios: Option<BiosOptions>,
     /// Where SMBIOS data comes from.
-    #[xml(attr = "smbios/@mode", fault = BadValue)]
+    #[xml(attr = "smbios/@mode", required, fault = BadValue, form = crate::forms::not_none)]
     pub smbios: Option<SmbiosMode>,
 }
 
@@ -92,6 +92,25 @@ impl Os {
         Ok(())
     }
 
+    /// What each kind of guest may say: containers start a process, machines boot.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let kind = node.child("type").map(|it| it.text()).unwrap_or_default();
+        let of_containers = ["init", "initarg", "initenv", "initdir", "inituser", "initgroup"];
+        let of_machines = ["boot", "bootmenu", "bios", "smbios", "nvram", "firmware", "acpi", "shim"];
+        let foreign: &[&str] = match &*kind {
+            "exe" => &of_machines,
+            "hvm" => &of_containers,
+            _ => &["init", "initarg", "initenv", "initdir", "boot", "bootmenu", "bios"],
+        };
+        if let Some(stray) = node.elements().find(|it| foreign.contains(&it.name())) {
+            return Err(stray.error(ErrorKind::Unknown, format!("does not belong to guests of type {kind}")));
+        }
+        match node.child("firmware").filter(|it| it.child("feature").is_none()) {
+            Some(empty) => Err(empty.missing("feature")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a kernel is booted directly.
     #[must_use]
     pub const fn is_direct_boot(&self) -> bool {
@@ -103,13 +122,13 @@ impl Os {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct OsType {
     /// The architecture, by libvirt's name; absent means the host's.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::arch)]
     pub arch: Option<String>,
     /// The machine type; absent means the emulator's default.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::machine)]
     pub machine: Option<String>,
     /// `hvm` for full virtualization.
-    #[xml(text)]
+    #[xml(text, form = crate::forms::os_type)]
     pub value: String,
 }
 
@@ -157,7 +176,7 @@ pub struct Loader {
     pub stateless: Option<YesNo>,
     #[xml(attr, fault = Unsupported)]
     pub format: Option<FirmwareFormat>,
-    #[xml(text)]
+    #[xml(text, form = crate::forms::absolute)]
     pub path: Option<String>,
 }
 
@@ -178,7 +197,7 @@ pub enum FirmwareFormat {
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
 #[xml(check = Nvram::check)]
 pub struct Nvram {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute)]
     pub template: Option<String>,
     #[xml(attr = "templateFormat", fault = Unsupported)]
     pub template_format: Option<FirmwareFormat>,
@@ -187,7 +206,7 @@ pub struct Nvram {
     #[xml(attr, fault = Unsupported)]
     pub format: Option<FirmwareFormat>,
     /// The file, in the short form.
-    #[xml(text)]
+    #[xml(text, form = crate::forms::absolute)]
     pub path: Option<String>,
     /// The source, in the long form.
     #[xml(child)]
@@ -220,7 +239,7 @@ pub type NvramSource = DiskSource;
 pub struct AcpiTable {
     #[xml(attr = "type")]
     pub kind: AcpiTableKind,
-    #[xml(text)]
+    #[xml(text, form = crate::forms::absolute)]
     pub path: String,
 }
 
@@ -255,7 +274,7 @@ pub struct BootMenu {
     #[xml(attr, lenient)]
     pub enable: Option<YesNo>,
     /// In milliseconds.
-    #[xml(attr, lenient)]
+    #[xml(attr, lenient, form = crate::forms::menu_timeout)]
     pub timeout: Option<u32>,
 }
 
@@ -277,7 +296,7 @@ pub struct BiosOptions {
     #[xml(attr, lenient)]
     pub useserial: Option<YesNo>,
     /// In milliseconds; -1 means never.
-    #[xml(attr = "rebootTimeout")]
+    #[xml(attr = "rebootTimeout", form = crate::forms::reboot_timeout)]
     pub reboot_timeout: Option<i32>,
 }
 

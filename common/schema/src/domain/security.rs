@@ -4,6 +4,7 @@ use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 
 /// `<seclabel type='dynamic' model='dac' relabel='yes'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = SecLabel::form)]
 pub struct SecLabel {
     #[xml(attr = "type", fault = BadValue)]
     pub kind: Option<SecLabelKind>,
@@ -20,6 +21,19 @@ pub struct SecLabel {
 }
 
 impl SecLabel {
+    /// A static label is given, and its model is named.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        if node.attr("type").is_some_and(|it| it.value() == "static") {
+            if node.child("label").is_none() {
+                return Err(node.missing("label"));
+            }
+            if node.attr("model").is_none() {
+                return Err(node.missing("@model"));
+            }
+        }
+        Ok(())
+    }
+
     /// Fills in what the type implies. One that says nothing counts as not given: its type is taken away.
     pub(crate) fn complete(&mut self, node: Node<'_>) -> Result<(), Error> {
         let fault = |kind: ErrorKind, text: &str| Err(node.error(kind, text));

@@ -7,7 +7,7 @@ use super::device::disk::IoTune;
 /// `<blkiotune>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct BlkioTune {
-    #[xml(child, lenient)]
+    #[xml(child, lenient, form = crate::forms::weight)]
     pub weight: Option<u32>,
     #[xml(children = "device")]
     pub devices: Vec<BlkioDevice>,
@@ -18,7 +18,7 @@ pub struct BlkioTune {
 pub struct BlkioDevice {
     #[xml(child)]
     pub path: String,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::weight)]
     pub weight: Option<u32>,
     #[xml(child)]
     pub read_iops_sec: Option<u32>,
@@ -58,7 +58,7 @@ impl ThrottleGroup {
 /// `<resource>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Resource {
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute)]
     pub partition: Option<String>,
     #[xml(attr = "fibrechannel/@appid")]
     pub fibrechannel: Option<String>,

@@ -13,10 +13,10 @@ pub struct Vcpu {
     #[xml(attr)]
     pub cpuset: Option<CpuSet>,
     /// How many are online at start; absent means all.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::vcpus)]
     pub current: Option<u32>,
     /// How many there can be.
-    #[xml(text)]
+    #[xml(text, form = crate::forms::vcpus)]
     pub count: u32,
 }
 
@@ -109,19 +109,19 @@ pub struct CpuTune {
     #[xml(child)]
     pub shares: Option<u64>,
     /// Periods in microseconds; quotas too, negative meaning without limit.
-    #[xml(child)]
+    #[xml(child, form = crate::forms::period)]
     pub period: Option<u64>,
     #[xml(child)]
     pub quota: Option<i64>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::period)]
     pub global_period: Option<u64>,
     #[xml(child)]
     pub global_quota: Option<i64>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::period)]
     pub emulator_period: Option<u64>,
     #[xml(child)]
     pub emulator_quota: Option<i64>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::period)]
     pub iothread_period: Option<u64>,
     #[xml(child)]
     pub iothread_quota: Option<i64>,

@@ -114,7 +114,21 @@ impl Size {
     }
 }
 
+/// Strict reading of a size: digits, and a unit that is one.
+fn examine_size(node: Node<'_>) -> Result<()> {
+    let text = crate::form::own_text(node);
+    u64::strict(&text).map_err(|fault| node.fault(&text, fault))?;
+    match node.attr("unit").filter(|it| it.value().is_empty() || Unit::from_suffix(it.value()).is_none()) {
+        Some(unit) => Err(unit.error(ErrorKind::Unknown, "no unit of sizes")),
+        None => Ok(()),
+    }
+}
+
 impl Xml for Size {
+    fn examine(node: Node<'_>) -> Result<()> {
+        examine_size(node)
+    }
+
     fn read(node: Node<'_>) -> Result<Self> {
         let unit = node.attr("unit");
         let text = node.text();
@@ -143,6 +157,10 @@ pub struct ByteSize {
 }
 
 impl Xml for ByteSize {
+    fn examine(node: Node<'_>) -> Result<()> {
+        examine_size(node)
+    }
+
     fn read(node: Node<'_>) -> Result<Self> {
         let unit = node.attr("unit");
         let text = node.text();

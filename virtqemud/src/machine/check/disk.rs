@@ -4,7 +4,7 @@ use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::cpu::{MemAccess, NumaCell};
 use virtbus_schema::domain::device::disk::{
-    Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskIo, DiskKind, DiskSgio, DiskSource, Encryption,
+    Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskIo, DiskIoThread, DiskKind, DiskSgio, DiskSource, Encryption,
     EncryptionFormat, IoTune, Protocol,
 };
 use virtbus_schema::domain::memory::MemoryAccess;
@@ -236,7 +236,7 @@ fn limits(domain: &Domain, disk: &Disk) -> Result<()> {
     }
     let known = |name: &str| {
         let groups = domain.throttlegroups.iter().flat_map(|it| &it.groups);
-        groups.into_iter().any(|it| it.group_name.as_deref() == Some(name))
+        groups.into_iter().any(|it| it.group_name == name)
     };
     match disk.throttlefilters.iter().find(|it| !known(&it.group)) {
         Some(stray) => Err(Error::xml(format!("throttle group '{}' not found", stray.group))),
@@ -272,6 +272,7 @@ fn driver(domain: &Domain, disk: &Disk) -> Result<()> {
     if driver.io == Some(DiskIo::Native) && !uncached {
         return unsupported("io='native' needs either no disk cache or directsync cache mode");
     }
+    spread(domain, disk, &driver.iothreads, driver.queues)?;
     if let Some(thread) = driver.iothread {
         if disk.target.bus != Some(DiskBus::Virtio) {
             let bus = disk.target.bus.map_or("none", DiskBus::as_str);
@@ -280,6 +281,42 @@ fn driver(domain: &Domain, disk: &Disk) -> Result<()> {
         if !threads(domain).contains(&thread) {
             return unsupported(format!("Disk iothread '{thread}' not defined in iothreadid"));
         }
+    }
+    Ok(())
+}
+
+/// Queues dealt out to threads: to all of them or to none, each queue once.
+fn spread(domain: &Domain, disk: &Disk, mapped: &[DiskIoThread], queues: Option<u32>) -> Result<()> {
+    let Some(first) = mapped.first() else { return Ok(()) };
+    if disk.target.bus != Some(DiskBus::Virtio) {
+        let bus = disk.target.bus.map_or("none", DiskBus::as_str);
+        return unsupported(format!("IOThreads not available for bus {bus} target {}", disk.target.dev));
+    }
+    let known = threads(domain);
+    let mut seen = std::collections::BTreeSet::new();
+    let mut assigned = std::collections::BTreeSet::new();
+    for it in mapped {
+        if !known.contains(&it.id) {
+            return unsupported(format!("iothread '{}' not defined in iothreadid", it.id));
+        }
+        if !seen.insert(it.id) {
+            return unsupported(format!("Duplicate mapping for iothread '{}'", it.id));
+        }
+        if it.queues.is_empty() != first.queues.is_empty() {
+            return unsupported("iothread to queue mapping must be provided for all iothreads or for none");
+        }
+        for queue in &it.queues {
+            if queues.is_none_or(|most| queue.id >= most) {
+                return unsupported(format!("iothread queue '{}' is out of range", queue.id));
+            }
+            if !assigned.insert(queue.id) {
+                return unsupported(format!("iothread queue '{}' is already assigned", queue.id));
+            }
+        }
+    }
+    let all = queues.and_then(|it| usize::try_from(it).ok());
+    if !assigned.is_empty() && all != Some(assigned.len()) {
+        return unsupported("missing iothread mapping for some queues");
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! CPUs, clock, firmware, lifecycle and launch security.
 
 use virtbus_api::{Error, ErrorCode, Result};
-use virtbus_schema::domain::clock::{TickPolicy, TimerName};
-use virtbus_schema::domain::os::{AcpiTableKind, FirmwareKind};
+use virtbus_schema::domain::clock::{TickPolicy, TimerName, TimerTrack};
+use virtbus_schema::domain::cpu::{CpuCacheMode, CpuMode};
+use virtbus_schema::domain::os::{AcpiTableKind, FirmwareKind, LoaderKind};
 use virtbus_schema::domain::{Domain, LaunchSecurity, LifecycleAction};
 use virtbus_schema::xml::YesNo;
 
@@ -12,6 +13,7 @@ use crate::process::capabilities::QemuCaps;
 
 pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()> {
     cpus(domain, caps)?;
+    caches(domain)?;
     clock(domain)?;
     boot(domain, board)?;
     lifecycle(domain)?;
@@ -48,14 +50,40 @@ fn cpus(domain: &Domain, caps: &QemuCaps) -> Result<()> {
             return Err(Error::xml("vendor_id must be exactly 12 characters long"));
         }
     }
-    if !is_kvm(domain) && domain.cputune.as_ref().is_some_and(|it| !it.cachetunes.is_empty()) {
+    let allocates = domain.cputune.as_ref().is_some_and(|it| !it.cachetunes.is_empty() || !it.memorytunes.is_empty());
+    if !is_kvm(domain) && allocates {
         return unsupported("cachetune is only supported for KVM domains");
+    }
+    if domain.memtune.as_ref().is_some_and(|it| it.min_guarantee.is_some()) {
+        return unsupported("Parameter 'min_guarantee' not supported by QEMU.");
     }
     Ok(())
 }
 
+/// The caches a guest's CPU shows.
+fn caches(domain: &Domain) -> Result<()> {
+    let Some(cpu) = &domain.cpu else { return Ok(()) };
+    let Some(cache) = cpu.cache else { return Ok(()) };
+    let of_the_host = matches!(cpu.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum));
+    match cache.mode {
+        CpuCacheMode::Emulate if cache.level.is_some_and(|it| it != 3) => {
+            unsupported("CPU cache mode 'emulate' can only be used with level='3'")
+        }
+        CpuCacheMode::Passthrough if !of_the_host => {
+            unsupported("CPU cache mode 'passthrough' can only be used with 'host-passthrough' / 'maximum' CPUs")
+        }
+        mode @ (CpuCacheMode::Passthrough | CpuCacheMode::Disable) if cache.level.is_some() => {
+            unsupported(format!("unsupported CPU cache level for mode '{mode}'"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn clock(domain: &Domain) -> Result<()> {
     for timer in &domain.clock.timers {
+        if timer.name == TimerName::Rtc && timer.track == Some(TimerTrack::Boot) {
+            return unsupported("unsupported rtc timer track 'boot'");
+        }
         match (timer.name, timer.tickpolicy) {
             (TimerName::Pit, Some(TickPolicy::Merge)) => return unsupported("unsupported pit tickpolicy 'merge'"),
             (TimerName::Rtc, Some(policy @ (TickPolicy::Merge | TickPolicy::Discard))) => {
@@ -79,7 +107,8 @@ fn clock(domain: &Domain) -> Result<()> {
 fn boot(domain: &Domain, board: Board) -> Result<()> {
     let os = &domain.os;
     let has_acpi = domain.features.as_ref().is_some_and(|it| it.acpi);
-    if os.firmware == Some(FirmwareKind::Efi) && !has_acpi {
+    let flash = os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Pflash) && it.path.is_some());
+    if (os.firmware == Some(FirmwareKind::Efi) || flash) && !has_acpi {
         return unsupported("UEFI requires ACPI on this architecture");
     }
     if os.firmware.is_none() && !os.firmware_features.is_empty() {
@@ -106,7 +135,7 @@ fn boot(domain: &Domain, board: Board) -> Result<()> {
 
 /// What QEMU can do when the guest ends in one way or another.
 fn lifecycle(domain: &Domain) -> Result<()> {
-    use LifecycleAction::{CoredumpDestroy, CoredumpRestart, Destroy, Preserve, RenameRestart};
+    use LifecycleAction::{CoredumpDestroy, CoredumpRestart, Destroy, Preserve, RenameRestart, Restart};
     for (event, action) in [("poweroff", domain.on_poweroff), ("reboot", domain.on_reboot)] {
         if matches!(action, CoredumpDestroy | CoredumpRestart) {
             return unsupported(format!("Lifecycle event '{event}' doesn't support '{action}' action"));
@@ -118,8 +147,11 @@ fn lifecycle(domain: &Domain) -> Result<()> {
             "qemu driver doesn't support the 'rename-restart' action for 'on_reboot'/'on_poweroff'/'on_crash'",
         );
     }
-    if domain.on_poweroff == Preserve || (domain.on_reboot == Preserve && domain.on_poweroff != Destroy) {
+    if domain.on_poweroff == Preserve || domain.on_reboot == Preserve {
         return unsupported("qemu driver doesn't support the 'preserve' action for 'on_reboot'/'on_poweroff'");
+    }
+    if domain.on_reboot == Destroy && domain.on_poweroff == Restart {
+        return unsupported("qemu driver doesn't support 'onReboot' set to 'destroy and 'onPoweroff' set to 'reboot'");
     }
     Ok(())
 }

@@ -33,5 +33,8 @@ pub(super) fn check(domain: &Domain, board: Board) -> Result<()> {
     if smm.as_ref().is_some_and(|it| it.tseg.is_some()) && board != Board::Q35 {
         return unsupported("SMM TSEG is only supported with q35 machine type");
     }
+    if smm.as_ref().and_then(|it| it.tseg).is_some_and(|it| it.bytes % (1 << 20) != 0) {
+        return unsupported("SMM TSEG size must be divisible by 1 MiB");
+    }
     Ok(())
 }

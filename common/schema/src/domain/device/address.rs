@@ -30,9 +30,9 @@ pub struct PciAddress {
     pub domain: u32,
     #[xml(attr, hex = 2, default)]
     pub bus: u32,
-    #[xml(attr, hex = 2, default)]
+    #[xml(attr, hex = 2, default, form = crate::forms::slot)]
     pub slot: u32,
-    #[xml(attr, hex = 1, default)]
+    #[xml(attr, hex = 1, default, form = crate::forms::function)]
     pub function: u32,
     #[xml(attr)]
     pub multifunction: Option<Multifunction>,
@@ -126,7 +126,7 @@ pub struct UsbAddress {
     #[xml(attr, default)]
     pub bus: u32,
     /// Port numbers from the root hub down, with dots; at most four.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::usb_port)]
     pub port: Option<String>,
 }
 
@@ -213,7 +213,7 @@ impl Alias {
 #[xml(check = Boot::check)]
 pub struct Boot {
     /// From 1.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub order: u32,
     #[xml(attr)]
     pub loadparm: Option<String>,

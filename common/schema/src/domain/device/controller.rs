@@ -185,13 +185,13 @@ pub enum PciControllerModelName {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = ControllerTarget::check)]
 pub struct ControllerTarget {
-    #[xml(attr = "chassisNr")]
+    #[xml(attr = "chassisNr", form = crate::forms::byte)]
     pub chassis_nr: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::byte)]
     pub chassis: Option<u32>,
-    #[xml(attr, hex = 1)]
+    #[xml(attr, hex = 1, form = crate::forms::byte)]
     pub port: Option<u32>,
-    #[xml(attr = "busNr")]
+    #[xml(attr = "busNr", form = crate::forms::byte)]
     pub bus_nr: Option<u32>,
     #[xml(attr)]
     pub index: Option<u32>,

@@ -21,7 +21,7 @@ use super::address::RomInfo;
 
 /// `<disk>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Disk::check)]
+#[xml(check = Disk::check, form = Disk::form)]
 pub struct Disk {
     /// What kind of source it has.
     #[xml(attr = "type", default = DiskKind::File)]
@@ -52,7 +52,7 @@ pub struct Disk {
     pub geometry: Option<Geometry>,
     #[xml(child)]
     pub blockio: Option<BlockIo>,
-    #[xml(child, default)]
+    #[xml(child, default, must)]
     pub target: DiskTarget,
     #[xml(child)]
     pub iotune: Option<IoTune>,
@@ -64,9 +64,9 @@ pub struct Disk {
     pub shareable: bool,
     #[xml(child)]
     pub transient: Option<Transient>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::serial)]
     pub serial: Option<String>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::wwn)]
     pub wwn: Option<String>,
     #[xml(child)]
     pub vendor: Option<String>,
@@ -131,6 +131,19 @@ impl Disk {
 }
 
 impl Disk {
+    /// What the source of each kind says.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let kind = node.attr("type").and_then(|it| DiskKind::from_name(it.value())).unwrap_or(DiskKind::File);
+        let lun = node.attr("device").is_some_and(|it| it.value() == "lun");
+        if lun && !matches!(kind, DiskKind::Block | DiskKind::Network | DiskKind::Volume) {
+            return Err(node.error(ErrorKind::Unknown, "a LUN needs a block device as source"));
+        }
+        match node.child("source") {
+            Some(source) => DiskSource::form(source, kind),
+            None => Ok(()),
+        }
+    }
+
     fn check_source(&self, node: Node<'_>) -> Result<(), Error> {
         if self.device == DiskDevice::Lun
             && !matches!(self.kind, DiskKind::Block | DiskKind::Network | DiskKind::Volume)
@@ -223,7 +236,7 @@ pub enum DiskSnapshot {
 /// `<target dev='vda' bus='virtio'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct DiskTarget {
-    #[xml(attr, default)]
+    #[xml(attr, default, must, form = crate::forms::disk_target)]
     pub dev: String,
     /// Absent until the default for the target name is filled in.
     #[xml(attr)]
@@ -232,7 +245,7 @@ pub struct DiskTarget {
     pub tray: Option<DiskTray>,
     #[xml(attr)]
     pub removable: Option<OnOff>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub rotation_rate: Option<u32>,
 }
 

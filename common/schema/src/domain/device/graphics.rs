@@ -38,7 +38,7 @@ pub enum Graphics {
 #[xml(check = Vnc::check)]
 pub struct Vnc {
     /// TCP port; -1 lets the daemon choose one from 5900.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::port)]
     pub port: Option<i32>,
     #[xml(attr, lenient)]
     pub autoport: Option<YesNo>,
@@ -62,7 +62,7 @@ pub struct Vnc {
     pub power_control: Option<YesNo>,
     #[xml(attr, secret)]
     pub passwd: Option<String>,
-    #[xml(attr = "passwdValidTo", secret)]
+    #[xml(attr = "passwdValidTo", secret, form = crate::forms::moment)]
     pub passwd_valid_to: Option<String>,
     #[xml(attr, lenient)]
     pub connected: Option<WhenConnected>,
@@ -98,7 +98,7 @@ impl Vnc {
 /// RDP.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Rdp {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::port)]
     pub port: Option<i32>,
     #[xml(attr)]
     pub autoport: Option<YesNo>,
@@ -144,7 +144,7 @@ pub struct Gl {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = Spice::check)]
 pub struct Spice {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::port)]
     pub port: Option<i32>,
     #[xml(attr = "tlsPort")]
     pub tls_port: Option<i32>,
@@ -158,7 +158,7 @@ pub struct Spice {
     pub default_mode: Option<ChannelMode>,
     #[xml(attr, secret)]
     pub passwd: Option<String>,
-    #[xml(attr = "passwdValidTo", secret)]
+    #[xml(attr = "passwdValidTo", secret, form = crate::forms::moment)]
     pub passwd_valid_to: Option<String>,
     #[xml(attr, lenient)]
     pub connected: Option<WhenConnected>,

@@ -207,7 +207,7 @@ pub enum InterfaceKind {
 /// `<mac address='52:54:00:00:00:01'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 pub struct InterfaceMac {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::unicast)]
     pub address: Mac,
     #[xml(attr = "type")]
     pub kind: Option<MacKind>,

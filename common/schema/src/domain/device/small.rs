@@ -153,7 +153,7 @@ impl Xml for MegaSize {
 /// `<iommu model='intel'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
 pub struct Iommu {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::iommu)]
     pub model: IommuModel,
     #[xml(child, omit_empty)]
     pub driver: Option<IommuDriver>,

@@ -44,7 +44,7 @@ pub enum VgaConf {
 /// `<model type='virtio' heads='1' primary='yes'>`; sizes in KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct VideoModel {
-    #[xml(attr = "type", default)]
+    #[xml(attr = "type", default, form = crate::forms::not_default)]
     pub kind: VideoKind,
     #[xml(attr)]
     pub ram: Option<u32>,

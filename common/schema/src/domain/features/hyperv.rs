@@ -104,7 +104,7 @@ pub struct Stimer {
 pub struct VendorId {
     #[xml(attr)]
     pub state: OnOff,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::hyperv_vendor)]
     pub value: Option<String>,
 }
 

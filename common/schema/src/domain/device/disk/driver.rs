@@ -7,10 +7,10 @@ use crate::domain::device::address::VirtioOptions;
 /// `<driver name='qemu' type='qcow2' cache='none'/>`.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
 pub struct DiskDriver {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::word)]
     pub name: Option<String>,
     /// The image format.
-    #[xml(attr = "type")]
+    #[xml(attr = "type", form = crate::forms::image_format)]
     pub format: Option<String>,
     #[xml(attr)]
     pub cache: Option<DiskCache>,

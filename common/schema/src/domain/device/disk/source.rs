@@ -11,15 +11,15 @@ pub use crate::encryption::{Encryption, EncryptionFormat, EncryptionSecret};
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
 pub struct DiskSource {
     /// `type='file'`.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute)]
     pub file: Option<String>,
     #[xml(attr)]
     pub fdgroup: Option<String>,
     /// `type='block'` and `type='vhostvdpa'`.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::device)]
     pub dev: Option<String>,
     /// `type='dir'`.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute)]
     pub dir: Option<String>,
     /// `type='network'`.
     #[xml(attr)]
@@ -35,7 +35,7 @@ pub struct DiskSource {
     /// `type='volume'`.
     #[xml(attr)]
     pub pool: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::volume)]
     pub volume: Option<String>,
     /// `pci` for `type='nvme'`, `unix` for `type='vhostuser'`.
     #[xml(attr = "type")]
@@ -94,6 +94,43 @@ pub struct DiskSource {
 }
 
 impl DiskSource {
+    /// What a source of this kind has, and must have.
+    pub(crate) fn form(node: Node<'_>, kind: DiskKind) -> Result<(), Error> {
+        let by_kind: &[(&str, DiskKind)] = &[
+            ("file", DiskKind::File),
+            ("dir", DiskKind::Dir),
+            ("protocol", DiskKind::Network),
+            ("query", DiskKind::Network),
+            ("tls", DiskKind::Network),
+            ("pool", DiskKind::Volume),
+            ("volume", DiskKind::Volume),
+            ("managed", DiskKind::Nvme),
+            ("namespace", DiskKind::Nvme),
+            ("path", DiskKind::VhostUser),
+        ];
+        if let Some((stray, _)) = by_kind.iter().find(|(name, of)| *of != kind && node.attr(name).is_some()) {
+            return Err(node.error(ErrorKind::Unknown, format!("'{stray}' does not belong to a source of type {kind}")));
+        }
+        let needed: &[&str] = match kind {
+            DiskKind::Network => &["protocol"],
+            DiskKind::Volume => &["pool", "volume"],
+            DiskKind::Nvme => &["type", "namespace"],
+            DiskKind::VhostUser => &["type", "path"],
+            _ => &[],
+        };
+        if let Some(missing) = needed.iter().find(|it| node.attr(it).is_none()) {
+            return Err(node.missing(&format!("@{missing}")));
+        }
+        for host in node.elements().filter(|it| it.name() == "host") {
+            let unix = host.attr("transport").is_some_and(|it| it.value() == "unix");
+            let needed = if unix { "socket" } else { "name" };
+            if host.attr(needed).is_none() {
+                return Err(host.missing(&format!("@{needed}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Drops what does not belong to a kind of source, as the reference does.
     pub fn keep_only(&mut self, kind: DiskKind) {
         let is = |kinds: &[DiskKind]| kinds.contains(&kind);
@@ -209,7 +246,7 @@ pub enum StartupPolicy {
 /// `<host name='h' port='1'/>` or `<host transport='unix' socket='/path'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Host {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::host)]
     pub name: Option<String>,
     #[xml(attr, fault = Argument)]
     pub port: Option<u16>,
@@ -229,7 +266,7 @@ pub enum HostTransport {
 /// `<auth username='u'><secret type='iscsi' usage='x'/></auth>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct Auth {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::word)]
     pub username: String,
     #[xml(child)]
     pub secret: AuthSecret,

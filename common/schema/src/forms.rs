@@ -1,0 +1,208 @@
+//! What strict reading asks of texts beyond their types: the patterns that declarations name with `form = ...`.
+//! Facts of libvirt's schemas, in our own words; whether a path or name leads anywhere is not asked.
+
+fn all(text: &str, more: &str) -> bool {
+    !text.is_empty() && text.chars().all(|it| it.is_ascii_alphanumeric() || more.contains(it))
+}
+
+/// One line, not empty.
+pub(crate) fn line(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\n')
+}
+
+/// A path from the root, with something behind it.
+pub(crate) fn absolute(text: &str) -> bool {
+    let mut chars = text.chars();
+    let drive = chars.next().is_some_and(|it| it.is_ascii_alphabetic()) && chars.as_str().starts_with(":\\");
+    line(text) && ((text.starts_with('/') && text.len() > 1) || drive || text.starts_with('['))
+}
+
+/// A path from the root, or the name of a device.
+pub(crate) fn device(text: &str) -> bool {
+    absolute(text) || all(text, "_.-\\:/")
+}
+
+/// Letters, digits, `_`, `+` and `-`.
+pub(crate) fn word(text: &str) -> bool {
+    all(text, "_+-")
+}
+
+/// The name of a machine type.
+pub(crate) fn machine(text: &str) -> bool {
+    all(text, "_.-")
+}
+
+/// The name of a CPU feature.
+pub(crate) fn feature(text: &str) -> bool {
+    all(text, "-_.")
+}
+
+/// A host by name or address.
+pub(crate) fn host(text: &str) -> bool {
+    all(text, ".-") || text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// A number from 1.
+pub(crate) fn positive(text: &str) -> bool {
+    text.parse::<u64>().is_ok_and(|it| it > 0)
+}
+
+/// A number of vCPUs.
+pub(crate) fn vcpus(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|it| it > 0)
+}
+
+/// A port, -1 for any.
+pub(crate) fn port(text: &str) -> bool {
+    text.parse::<i32>().is_ok_and(|it| (-1..=65_535).contains(&it))
+}
+
+/// A weight of I/O.
+pub(crate) fn weight(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|it| (100..=1000).contains(&it))
+}
+
+/// The target name of a disk: what bus it was once meant for, and a name there.
+pub(crate) fn disk_target(text: &str) -> bool {
+    let text = text.strip_prefix("ioemu:").unwrap_or(text);
+    ["fd", "hd", "sd", "vd", "xvd", "ubd"].iter().any(|it| text.strip_prefix(it).is_some_and(|it| all(it, "_")))
+}
+
+/// The serial number of a disk.
+pub(crate) fn serial(text: &str) -> bool {
+    all(text, "_.+- ")
+}
+
+/// A world-wide name: 16 digits.
+pub(crate) fn wwn(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    digits.len() == 16 && digits.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+/// An image format.
+pub(crate) fn image_format(text: &str) -> bool {
+    #[rustfmt::skip]
+    let known = ["raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "luks", "cow", "qcow", "qcow2", "qed", "vmdk", "aio"];
+    known.contains(&text)
+}
+
+/// An architecture.
+pub(crate) fn arch(text: &str) -> bool {
+    #[rustfmt::skip]
+    let known = [
+        "aarch64", "alpha", "armv6l", "armv7l", "cris", "i686", "ia64", "lm32", "loongarch64", "m68k", "microblaze", "microblazeel",
+        "mips", "mipsel", "mips64", "mips64el", "openrisc", "parisc", "parisc64", "ppc", "ppc64", "ppc64le", "ppcemb", "riscv32",
+        "riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64", "xtensa", "xtensaeb",
+    ];
+    known.contains(&text)
+}
+
+/// The kind of a guest.
+pub(crate) fn os_type(text: &str) -> bool {
+    matches!(text, "hvm" | "xen" | "xenpvh" | "exe")
+}
+
+/// What may happen when a guest ends by itself: a core is dumped only of a crash.
+pub(crate) fn ending(text: &str) -> bool {
+    matches!(text, "destroy" | "restart" | "preserve" | "rename-restart")
+}
+
+/// A card address with the bit of groups not set.
+pub(crate) fn unicast(text: &str) -> bool {
+    text.chars().nth(1).and_then(|it| it.to_digit(16)).is_some_and(|it| it % 2 == 0)
+}
+
+/// Anything but the domain type nobody has.
+pub(crate) fn hypervisor(text: &str) -> bool {
+    !matches!(text, "parallels")
+}
+
+/// A name without slashes.
+pub(crate) fn volume(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
+}
+
+/// A date and time, `YYYY-MM-DDTHH:MM:SS`.
+pub(crate) fn moment(text: &str) -> bool {
+    let shape: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
+    shape == "0000-00-00T00:00:00"
+}
+
+/// Anything that is not `none`.
+pub(crate) fn not_none(text: &str) -> bool {
+    text != "none"
+}
+
+/// Anything but `default`.
+pub(crate) fn not_default(text: &str) -> bool {
+    text != "default"
+}
+
+/// Exactly twelve characters.
+pub(crate) fn cpu_vendor(text: &str) -> bool {
+    text.chars().count() == 12 && !text.contains(',')
+}
+
+/// A number in decimal or hexadecimal, up to a limit.
+fn within(text: &str, most: u32) -> bool {
+    let number = match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    number.is_ok_and(|it| it <= most)
+}
+
+/// A byte.
+pub(crate) fn byte(text: &str) -> bool {
+    within(text, 255)
+}
+
+/// A slot of a PCI bus.
+pub(crate) fn slot(text: &str) -> bool {
+    within(text, 0x1f)
+}
+
+/// A function of a PCI device.
+pub(crate) fn function(text: &str) -> bool {
+    within(text, 7)
+}
+
+/// A USB port: up to four numbers with dots between.
+pub(crate) fn usb_port(text: &str) -> bool {
+    text.split('.').count() <= 4 && text.split('.').all(|it| it.parse::<u8>().is_ok())
+}
+
+/// `reset`, or a number of seconds.
+pub(crate) fn adjustment(text: &str) -> bool {
+    text == "reset" || text.parse::<i64>().is_ok()
+}
+
+/// A period of the scheduler, in microseconds.
+pub(crate) fn period(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|it| (1000..=1_000_000).contains(&it))
+}
+
+/// A time in milliseconds, -1 for never.
+pub(crate) fn reboot_timeout(text: &str) -> bool {
+    port(text)
+}
+
+/// A time in milliseconds.
+pub(crate) fn menu_timeout(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
+}
+
+/// A distance between NUMA cells.
+pub(crate) fn distance(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|it| (10..=255).contains(&it))
+}
+
+/// The name of a hypervisor's maker, as Hyper-V shows it.
+pub(crate) fn hyperv_vendor(text: &str) -> bool {
+    text.len() <= 12 && !text.contains(',')
+}
+
+/// The model of an IOMMU that the schema knows: QEMU has another.
+pub(crate) fn iommu(text: &str) -> bool {
+    text != "amd"
+}
