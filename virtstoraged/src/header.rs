@@ -4,9 +4,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use virtbus_host::image::{self, ImageEncryption, ImageFormat};
+use virtbus_host::image::{Header as Image, ImageEncryption, ImageFormat, Qcow2};
 use virtbus_schema::storage_pool::PoolKind;
-use virtbus_schema::storage_vol::{ClusterSize, Encryption, EncryptionFormat, VolumeFeatures, VolumeFormat};
+use virtbus_schema::storage_vol::{
+    ClusterSize, Encryption, EncryptionFormat, StorageVolume, VolumeFeatures, VolumeFormat,
+};
 
 /// What a volume's document takes from the header.
 #[derive(Debug, Clone)]
@@ -14,7 +16,7 @@ pub(crate) struct Header {
     pub(crate) format: VolumeFormat,
     /// How much a guest sees, where the format says.
     pub(crate) capacity: Option<u64>,
-    /// The backing file's name as written, and its format where written as one that volumes have.
+    /// The backing file's name as written, and its format where written.
     pub(crate) backing: Option<(String, Option<String>)>,
     pub(crate) encryption: Option<Encryption>,
     pub(crate) compat: Option<String>,
@@ -22,52 +24,24 @@ pub(crate) struct Header {
     pub(crate) features: Option<VolumeFeatures>,
 }
 
-/// Reads the header of an image whose format is not known; what has none that is known is raw, as is what cannot be read.
-pub(crate) fn probe(content: &File) -> Header {
-    let Ok(header) = image::Header::of(content, None) else {
-        return Header {
-            format: VolumeFormat::Raw,
-            capacity: None,
-            backing: None,
-            encryption: None,
-            compat: None,
-            cluster_size: None,
-            features: None,
-        };
-    };
-    // Version 2 has neither features nor a name that libvirt shows.
-    let third = header.qcow2.as_ref().filter(|it| it.version >= 3);
-    Header {
-        format: VolumeFormat::from_name(header.format.as_str()).unwrap_or(VolumeFormat::Raw),
-        capacity: header.capacity.filter(|it| *it > 0),
-        backing: header.backing.ok().flatten().map(|it| (it.name, it.format.filter(|it| is_volume_format(it)))),
-        encryption: header.encryption.and_then(encryption),
-        compat: third.map(|_| "1.1".to_owned()),
-        cluster_size: header.qcow2.as_ref().and_then(|it| it.cluster_size).map(|bytes| ClusterSize { bytes }),
-        features: third.map(|it| VolumeFeatures {
-            lazy_refcounts: it.lazy_refcounts,
-            extended_l2: it.extended_l2,
-            data_file: it.has_data_file,
-        }),
-    }
-}
-
-/// The capacity that the header of an image of this format says; `None` for formats that say none.
-pub(crate) fn capacity(content: &File, format: Option<VolumeFormat>, encrypted: bool) -> Option<u64> {
-    let format = format.and_then(|it| ImageFormat::from_name(it.as_str()))?;
-    // A guest can write a LUKS header onto its raw disk.
-    if format == ImageFormat::Raw && !encrypted {
-        return None;
-    }
-    image::Header::of(content, Some(format)).ok()?.capacity.filter(|it| *it > 0)
-}
-
-/// The file meant by a backing file's name; `None` for what is no path.
-pub(crate) fn resolve(image: &Path, name: &str) -> Option<PathBuf> {
-    image::resolve(image, name)?;
-    // As it is written, which is how clients know it.
-    let name = name.strip_prefix("file:").unwrap_or(name);
-    Some(image.parent().unwrap_or(Path::new("/")).join(name))
+/// Reads the header of an image whose format is not known, as what it looks like; what looks like nothing is raw. For what
+/// lists show, never for a guest.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn probe(content: &File) -> std::io::Result<Header> {
+    let read = Image::of(content, None)?;
+    let qcow2 = read.qcow2.as_ref();
+    Ok(Header {
+        format: VolumeFormat::from_name(read.format.as_str()).unwrap_or(VolumeFormat::Raw),
+        capacity: read.capacity.filter(|it| *it > 0),
+        // A damaged name is none: the list goes on without it.
+        backing: read.backing.ok().flatten().map(|it| (it.name, it.format.filter(|it| is_volume_format(it)))),
+        encryption: read.encryption.and_then(encryption),
+        compat: qcow2.filter(|it| it.version >= 3).map(|_| "1.1".to_owned()),
+        cluster_size: qcow2.and_then(cluster_size),
+        features: qcow2.and_then(features),
+    })
 }
 
 /// How a document says it; what QEMU cannot open is raw content to libvirt.
@@ -85,6 +59,38 @@ fn is_volume_format(name: &str) -> bool {
     VolumeFormat::from_name(name).is_some_and(|it| PoolKind::Dir.takes_volume_format(it))
 }
 
+/// Shown whatever the version; as with the reference, the version itself is only shown from the third on.
+fn cluster_size(header: &Qcow2) -> Option<ClusterSize> {
+    header.cluster_size.map(|bytes| ClusterSize { bytes })
+}
+
+fn features(header: &Qcow2) -> Option<VolumeFeatures> {
+    (header.version >= 3).then_some(VolumeFeatures {
+        lazy_refcounts: header.lazy_refcounts,
+        extended_l2: header.extended_l2,
+        data_file: header.has_data_file,
+    })
+}
+
+/// The capacity that the header of a volume's image says, read as the format that is known; `None` where it says none.
+pub(crate) fn capacity(content: &File, document: &StorageVolume) -> Option<u64> {
+    let target = &document.target;
+    let format = ImageFormat::from_name(target.volume_format()?.as_str())?;
+    if format == ImageFormat::Raw && target.encryption.is_none() {
+        // A guest may have written what looks like a header.
+        return None;
+    }
+    Image::of(content, Some(format)).ok()?.capacity
+}
+
+/// The file meant by a backing file's name; `None` for what is no path.
+pub(crate) fn resolve(image: &Path, name: &str) -> Option<PathBuf> {
+    virtbus_host::image::resolve(image, name)?;
+    // As it is written, which is how clients know it.
+    let name = name.strip_prefix("file:").unwrap_or(name);
+    Some(image.parent().unwrap_or(Path::new("/")).join(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,9 +99,10 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("it");
         std::fs::write(&path, content).expect("written");
-        probe(&File::open(&path).expect("opened"))
+        probe(&File::open(&path).expect("opened")).expect("read")
     }
 
+    /// As libvirtd 11.3 shows files with the same bytes.
     #[test]
     fn a_header_is_put_in_a_documents_words() {
         let mut qcow2 = vec![0; 104];
@@ -113,6 +120,10 @@ mod tests {
         let it = probed(&qcow2);
         assert!(it.compat.is_none() && it.features.is_none() && it.cluster_size.is_some());
         assert_eq!(probed(b"").format, VolumeFormat::Raw);
+        assert!(probed(b"LUKS\xba\xbe\0\x02").encryption.is_none());
+        assert!(
+            is_volume_format("qcow2") && !["none", "auto", "luks", "host_device"].iter().any(|it| is_volume_format(it))
+        );
     }
 
     #[test]

@@ -28,8 +28,10 @@ use crate::fault::Faults as _;
 pub(crate) struct Volume {
     /// Its document, with key, path, format and sizes.
     pub(crate) document: Arc<StorageVolume>,
-    /// What its file was like when the document was made; `None` for one that is no file.
+    /// What its file was like when its sizes were taken; `None` for one that is no file.
     pub(crate) stamp: Option<Stamp>,
+    /// What its file was like when its header was read; `None` if it has not been: the document is as it was asked for.
+    pub(crate) probed: Option<Stamp>,
 }
 
 /// What changes with a file's content.
@@ -124,5 +126,5 @@ pub(crate) fn no_volume_at(path: &str) -> Error {
 
 /// The error for a volume whose file is gone.
 pub(crate) fn no_volume_gone(path: &Path) -> Error {
-    no_volume(format!("'{}' is gone", path.display()))
+    no_volume_at(&path.to_string_lossy())
 }

@@ -104,7 +104,7 @@ fn volume(cx: &Cx, device: &str, partition: &Partition) -> Result<Volume> {
         document.target.timestamps = Some(describe::timestamps(&about));
     }
     document.target.path = Some(path.to_string_lossy().into_owned());
-    Ok(Volume { document: Arc::new(document), stamp: None })
+    Ok(Volume { document: Arc::new(document), stamp: None, probed: None })
 }
 
 #[async_trait]

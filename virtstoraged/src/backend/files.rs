@@ -129,16 +129,20 @@ pub(super) async fn delete_volume(volume: &Arc<Volume>, flags: VolumeDeleteFlags
     }
     let path = volume.path().to_owned();
     let kind = volume.kind();
-    if !matches!(kind, VolumeKind::File | VolumeKind::Dir) {
+    if !matches!(kind, VolumeKind::File | VolumeKind::Dir | VolumeKind::Ploop) {
         let text = format!("removing block or network volumes is not supported: {}", path.display());
         return Err(fault::no_support(text));
     }
     blocking::look(format!("volume '{}'", path.display()), move || {
         let is_directory = std::fs::symlink_metadata(&path).is_ok_and(|it| it.is_dir());
-        let removed = if is_directory { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) };
+        let (removed, what) = if is_directory {
+            (std::fs::remove_dir(&path), "cannot remove directory")
+        } else {
+            (std::fs::remove_file(&path), "cannot unlink file")
+        };
         match removed {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            other => other.map_err(fault::at("cannot unlink file", &path)),
+            other => other.map_err(fault::at(what, &path)),
         }
     })
     .await
@@ -168,9 +172,6 @@ pub(super) async fn resize_volume(
 
 /// Overwrites a file or device.
 pub(super) async fn wipe_volume(volume: &Arc<Volume>, algorithm: WipeAlgorithm) -> Result<()> {
-    if !matches!(volume.kind(), VolumeKind::File | VolumeKind::Block) {
-        return Err(fault::no_support(format!("wiping of volume '{}'", volume.name())));
-    }
     let path = volume.path().to_owned();
     let name = format!("volume '{}'", path.display());
     blocking::steady(name, move |progress| wipe::wipe(&path, algorithm, progress)).await

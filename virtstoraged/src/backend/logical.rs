@@ -116,7 +116,7 @@ impl Backend for Logical {
         let columns = "lv_name,origin,lv_uuid,lv_size,seg_size,seg_start_pe,devices,segtype,vg_extent_size,lv_attr";
         let volumes = report::volumes(&report("lvs", columns, Some(group(cx))).await?, target)?;
         let volumes = volumes.into_iter().map(|document| {
-            let volume = Volume { document: Arc::new(document), stamp: None };
+            let volume = Volume { document: Arc::new(document), stamp: None, probed: None };
             (volume.name().to_owned(), Arc::new(volume))
         });
         Ok(Found { figures, volumes: volumes.collect(), ..Found::default() })
@@ -211,7 +211,7 @@ async fn fill(document: Box<StorageVolume>, source: Option<&Arc<Volume>>, path: 
         document.key = Some(uuid.unwrap_or_else(|| path.clone()));
         document.target.path = Some(path.clone());
         document.kind = virtbus_schema::storage_vol::VolumeType::Block;
-        Ok(Arc::new(Volume { document: Arc::new(document), stamp: None }))
+        Ok(Arc::new(Volume { document: Arc::new(document), stamp: None, probed: None }))
     })
     .await
 }

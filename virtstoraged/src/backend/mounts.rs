@@ -9,6 +9,9 @@ use virtbus_api::{ErrorCode, Result};
 use crate::fault;
 use crate::tool::{SOON, Tool};
 
+/// The mounts that this thread sees, which are those that its children make.
+const TABLE: &str = "/proc/thread-self/mountinfo";
+
 /// A file system in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
@@ -20,8 +23,7 @@ pub(super) struct Mount {
 
 /// What is mounted at `target`, the topmost if several are.
 pub(super) fn at(target: &str) -> Result<Option<Mount>> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo")
-        .map_err(fault::at("cannot read", Path::new("/proc/self/mountinfo")))?;
+    let table = std::fs::read_to_string(TABLE).map_err(fault::at("cannot read", Path::new(TABLE)))?;
     Ok(parse(&table).into_iter().rev().find(|it| it.target == target))
 }
 

@@ -35,7 +35,11 @@ impl Owner {
         let name = document.name.clone();
         let taken = self.view.live.as_ref().is_some_and(|it| it.volumes.contains_key(&name));
         if taken || self.pending.contains(&name) {
-            let exists = Error::new(ErrorCode::StorageVolExist, format!("'{name}'"));
+            let exists = match source {
+                // The reference's code where there is a source.
+                Some(_) => Error::internal(format!("storage volume name '{name}' already in use.")),
+                None => Error::new(ErrorCode::StorageVolExist, format!("'{name}'")),
+            };
             return answer(reply, Err(exists.of_storage()));
         }
         self.pending.insert(name.clone());
@@ -108,7 +112,7 @@ impl Owner {
         };
         self.volume_jobs.add(async move {
             let wiped = match backend.wipe_volume(&cx, &hold.volume, algorithm).await {
-                Ok(()) => backend.look(&cx, &hold.volume, None).await,
+                Ok(()) => backend.probe(&cx, &hold.volume).await,
                 Err(error) => Err(error),
             };
             changed(hold, wiped, reply)

@@ -35,10 +35,13 @@ pub(crate) fn raw(path: &Path, shown: &Path, wanted: &Raw, progress: &Progress) 
     let mode = wanted.permissions.mode.map_or(MODE, |it| it.0);
     let made = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path);
     let content = made.map_err(fault::at("Failed to create file", shown))?;
-    if wanted.nocow
-        && let Err(error) = file::disable_copy_on_write(&content)
-    {
-        tracing::debug!("'{}' is copied on write: {error}", shown.display());
+    if wanted.nocow {
+        if !file::is_on_btrfs(&content).map_err(fault::at("cannot stat", shown))? {
+            let unknown = std::io::Error::from_raw_os_error(libc::ENOSYS);
+            let text = format!("unable to control COW flag on '{}', not btrfs", shown.display());
+            return Err(fault::system(text, &unknown));
+        }
+        file::disable_copy_on_write(&content).map_err(fault::at("cannot set COW flag of", shown))?;
     }
     content.set_len(wanted.capacity).map_err(fault::at("cannot extend file", shown))?;
     if wanted.allocation > 0 {

@@ -26,7 +26,8 @@ pub(crate) fn put(document: &mut StorageVolume, content: &File, about: &Metadata
         }
     } else {
         let size = VolumeSize::of(about.size());
-        document.kind = VolumeType::File;
+        let ploop = document.target.volume_format() == Some(VolumeFormat::Ploop);
+        document.kind = if ploop { VolumeType::Ploop } else { VolumeType::File };
         document.allocation = Some(VolumeSize::of(about.blocks().saturating_mul(512)));
         document.physical = Some(size).filter(|it| it.bytes > 0);
         // What is no more than a header's name, as an ISO image, is as large as it is long.

@@ -20,7 +20,7 @@ pub(crate) fn volume(directory: &Path, name: &str, known: Option<&Arc<Volume>>) 
     let path = directory.join(name);
     let (content, about) = open(&path).ok()??;
     let stamp = Stamp::from(&about);
-    if let Some(known) = known.filter(|it| it.stamp == Some(stamp) && !it.document.target.nocow) {
+    if let Some(known) = known.filter(|it| it.probed == Some(stamp)) {
         return Some(Arc::clone(known));
     }
     let mut document = StorageVolume::new(name);
@@ -30,11 +30,11 @@ pub(crate) fn volume(directory: &Path, name: &str, known: Option<&Arc<Volume>>) 
     if about.is_dir() {
         document.target.format = Some(VolumeFormat::Dir.into());
     } else {
-        let header = header::probe(&content);
+        let header = header::probe(&content).ok()?;
         put_header(&mut document, &path, header);
     }
     describe::put(&mut document, &content, &about).ok()?;
-    Some(Arc::new(Volume { document: Arc::new(document), stamp: Some(stamp) }))
+    Some(Arc::new(Volume { document: Arc::new(document), stamp: Some(stamp), probed: Some(stamp) }))
 }
 
 /// Opens a file, directory or block device; `None` for other things.
@@ -90,12 +90,12 @@ pub(crate) fn again(volume: &Arc<Volume>, capacity: Option<u64>) -> Result<Arc<V
         return Ok(Arc::clone(volume));
     }
     let mut document = StorageVolume::clone(&volume.document);
-    let said = header::capacity(&content, document.target.volume_format(), document.target.encryption.is_some());
+    let said = header::capacity(&content, &document);
     if let Some(bytes) = said.or(capacity) {
         document.capacity = Some(VolumeSize::of(bytes));
     }
     describe::put(&mut document, &content, &about).map_err(fault::at("cannot stat volume", path))?;
-    Ok(Arc::new(Volume { document: Arc::new(document), stamp: Some(stamp) }))
+    Ok(Arc::new(Volume { document: Arc::new(document), stamp: Some(stamp), probed: volume.probed }))
 }
 
 /// The volume that has just been made at `path` from `document`. Blocks.
@@ -112,6 +112,6 @@ pub(crate) fn made(mut document: StorageVolume, path: &Path) -> Result<Arc<Volum
         backing.permissions = about.as_ref().map(describe::permissions);
         backing.timestamps = about.as_ref().map(describe::timestamps);
     }
-    let volume = Arc::new(Volume { document: Arc::new(document), stamp: None });
+    let volume = Arc::new(Volume { document: Arc::new(document), stamp: None, probed: None });
     again(&volume, None)
 }

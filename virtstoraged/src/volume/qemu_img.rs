@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix::fcntl::OFlag;
-use virtbus_api::{Error, Result, storage::Secrets};
+use virtbus_api::{Error, Result, SecretRef, storage::Secrets};
 use virtbus_schema::storage_vol::{Encryption, EncryptionFormat, StorageVolume, VolumeFormat};
 
 use super::Volume;
@@ -19,6 +19,8 @@ const PROGRAM: &str = "qemu-img";
 const FIRST_SECRET: i32 = 10;
 /// What fits into a pipe that nobody reads yet.
 const LONGEST_SECRET: usize = 4096;
+/// What the reference says of an encryption with none or several.
+const ONE_SECRET: &str = "A single <secret type='passphrase'...> element is expected in encryption description";
 /// `virSecretUsageType` of volumes.
 const USAGE_VOLUME: i32 = 1;
 
@@ -53,9 +55,16 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Refuses encryption that cannot be made; the reference's codes.
-pub(crate) fn check_encryption(document: &StorageVolume) -> Result<()> {
+/// Refuses encryption that cannot be made; the reference's codes, in its order: a secret that is named has to be there.
+pub(crate) fn check_encryption(document: &StorageVolume, secrets: &dyn Secrets) -> Result<()> {
     let Some(encryption) = &document.target.encryption else { return Ok(()) };
+    if !encryption.secrets.is_empty() {
+        find_secret(secrets, encryption)?;
+    }
+    check_kind(document, encryption)
+}
+
+fn check_kind(document: &StorageVolume, encryption: &Encryption) -> Result<()> {
     let format = document.target.volume_format().unwrap_or(VolumeFormat::Raw);
     let luks = matches!(encryption.format, EncryptionFormat::Luks);
     match format {
@@ -65,9 +74,7 @@ pub(crate) fn check_encryption(document: &StorageVolume) -> Result<()> {
         }
         VolumeFormat::Raw | VolumeFormat::Qcow2 if luks => match encryption.secrets.as_slice() {
             [only] if only.kind == "passphrase" => Ok(()),
-            _ => Err(fault::bad_argument(
-                "A single <secret type='passphrase'...> element is expected in encryption description",
-            )),
+            _ => Err(fault::bad_argument(ONE_SECRET)),
         },
         VolumeFormat::Raw => {
             Err(fault::unsupported(format!("no encryption of format {} for raw volumes", encryption.format)))
@@ -76,16 +83,21 @@ pub(crate) fn check_encryption(document: &StorageVolume) -> Result<()> {
     }
 }
 
+/// The secret that an image's encryption names.
+fn find_secret(secrets: &dyn Secrets, encryption: &Encryption) -> Result<SecretRef> {
+    let Some(wanted) = encryption.secrets.first() else {
+        return Err(fault::bad_argument(ONE_SECRET));
+    };
+    match (wanted.uuid, &wanted.usage) {
+        (Some(uuid), _) => secrets.lookup_secret(uuid),
+        (None, Some(usage)) => secrets.lookup_secret_by_usage(USAGE_VOLUME, usage),
+        (None, None) => Err(fault::bad_argument("the secret has neither a uuid nor a usage")),
+    }
+}
+
 /// The passphrase of an image, as a descriptor to read it from.
 fn passphrase(secrets: &dyn Secrets, encryption: &Encryption) -> Result<OwnedFd> {
-    let Some(wanted) = encryption.secrets.first() else {
-        return Err(fault::bad_argument("the encryption names no secret"));
-    };
-    let found = match (wanted.uuid, &wanted.usage) {
-        (Some(uuid), _) => secrets.lookup_secret(uuid)?,
-        (None, Some(usage)) => secrets.lookup_secret_by_usage(USAGE_VOLUME, usage)?,
-        (None, None) => return Err(fault::bad_argument("the secret has neither a uuid nor a usage")),
-    };
+    let found = find_secret(secrets, encryption)?;
     let value = secrets.secret_value_for_use(&found)?;
     if value.expose().len() > LONGEST_SECRET {
         return Err(fault::bad_argument(format!("a passphrase of more than {LONGEST_SECRET} bytes")));
@@ -303,7 +315,11 @@ mod tests {
 
     #[test]
     fn encryption_that_cannot_be_made_is_refused() {
-        let code = |xml: &str| check_encryption(&volume(xml)).err().map(|it| it.code.number());
+        let code = |xml: &str| {
+            let document = volume(xml);
+            let encryption = document.target.encryption.as_ref().expect("encrypted");
+            check_kind(&document, encryption).err().map(|it| it.code.number())
+        };
         let secret = "<secret type='passphrase' uuid='90d00000-0000-4000-8000-0000000000a1'/>";
         let with = |format: &str, how: &str, secret: &str| {
             format!("<target><format type='{format}'/><encryption format='{how}'>{secret}</encryption></target>")

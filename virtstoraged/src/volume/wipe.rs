@@ -97,8 +97,8 @@ fn passes(algorithm: WipeAlgorithm) -> &'static [Pass] {
 /// Overwrites the file or device at `path`. Blocks.
 pub(crate) fn wipe(path: &Path, algorithm: WipeAlgorithm, progress: &Progress) -> Result<()> {
     let failed = |error: std::io::Error| fault::system(format!("cannot wipe volume '{}'", path.display()), &error);
-    let content =
-        OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let content = opened.map_err(fault::at("Failed to open storage volume with path", path))?;
     let about = content.metadata().map_err(failed)?;
     let size = file::length(&content).map_err(failed)?;
     if algorithm == WipeAlgorithm::Trim {

@@ -20,7 +20,11 @@ use virtstoraged::driver::Storage;
 pub(crate) struct Memory(Mutex<Vec<(SecretRef, Option<SecretValue>)>>);
 
 impl Memory {
-    fn find<T>(&self, wanted: impl Fn(&SecretRef) -> bool, take: impl Fn(&(SecretRef, Option<SecretValue>)) -> T) -> Option<T> {
+    fn find<T>(
+        &self,
+        wanted: impl Fn(&SecretRef) -> bool,
+        take: impl Fn(&(SecretRef, Option<SecretValue>)) -> T,
+    ) -> Option<T> {
         self.0.lock().expect("no panic").iter().find(|it| wanted(&it.0)).map(take)
     }
 }
@@ -111,10 +115,8 @@ impl Stand {
     pub(crate) async fn dir_pool(&self, name: &str) -> PoolRef {
         let directory = self.path(name);
         std::fs::create_dir_all(&directory).expect("made");
-        let xml = format!(
-            "<pool type='dir'><name>{name}</name><target><path>{}</path></target></pool>",
-            directory.display()
-        );
+        let xml =
+            format!("<pool type='dir'><name>{name}</name><target><path>{}</path></target></pool>", directory.display());
         let pool = self.define(&xml).await.expect("defined");
         self.engine.start(&pool, PoolCreateFlags::empty()).await.expect("started");
         pool

@@ -169,7 +169,7 @@ async fn make_image(
     flags: VolumeCreateFlags,
     (unfinished, at, path): (&Doomed, &Path, &Path),
 ) -> Result<()> {
-    qemu_img::check_encryption(document)?;
+    qemu_img::check_encryption(document, cx.secrets.as_ref())?;
     let metadata = flags.contains(VolumeCreateFlags::PREALLOC_METADATA);
     check_image(document, metadata)?;
     if document.target.volume_format() == Some(VolumeFormat::Raw) && document.backing_store.is_some() {
@@ -198,16 +198,11 @@ fn check_image(document: &StorageVolume, metadata: bool) -> Result<()> {
     if metadata && format != Some(VolumeFormat::Qcow2) {
         return Err(fault::unsupported("metadata preallocation only available with qcow2"));
     }
-    let only_qcow2 = |what: &str| {
-        let format = format.unwrap_or(VolumeFormat::Raw);
-        Err(fault::unsupported(format!("{what} only supported with qcow2, not {format}")))
-    };
-    match (&document.target.compat, document.target.features) {
-        _ if format == Some(VolumeFormat::Qcow2) => Ok(()),
-        (Some(_), _) => only_qcow2("compatibility option"),
-        (_, Some(_)) => only_qcow2("format features"),
-        (None, None) => Ok(()),
+    // Features imply a version.
+    if document.target.compat.is_some() && format != Some(VolumeFormat::Qcow2) {
+        return Err(fault::unsupported("compatibility option only available with qcow2"));
     }
+    Ok(())
 }
 
 /// What the volume is based on has to be there.
