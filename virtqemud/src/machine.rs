@@ -86,10 +86,13 @@ pub fn is_kvm(domain: &Domain) -> bool {
 /// # Errors
 /// There is none for that architecture.
 pub fn emulator(domain: &Domain, exists: impl Fn(&Path) -> bool) -> Result<PathBuf> {
+    let arch = domain.os.kind.arch.as_deref().unwrap_or(std::env::consts::ARCH);
+    if !virtbus_schema::domain::os::is_architecture(arch) {
+        return Err(Error::unsupported_config(format!("Unknown architecture {arch}")));
+    }
     if let Some(path) = domain.devices.emulator.as_ref().filter(|it| !it.is_empty()) {
         return Ok(PathBuf::from(path));
     }
-    let arch = domain.os.kind.arch.as_deref().unwrap_or(std::env::consts::ARCH);
     let names: &[&str] = match arch {
         "i686" => &["i386", "x86_64"],
         "armv7l" | "armv6l" => &["arm", "aarch64"],
@@ -108,7 +111,8 @@ pub fn emulator(domain: &Domain, exists: impl Fn(&Path) -> bool) -> Result<PathB
 /// # Errors
 /// Under the reference's codes for the same fault.
 pub fn complete(domain: &mut Domain, caps: &QemuCaps, nvram: &Path) -> Result<()> {
-    let installed = firmware::is_wanted(domain).then(|| Installed::read(nvram));
+    let wanted = firmware::is_wanted(domain) || !domain.devices.pstores.is_empty();
+    let installed = wanted.then(|| Installed::read(nvram));
     complete_with(domain, caps, installed.as_ref())
 }
 
@@ -121,9 +125,13 @@ pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&In
     firmware::settle(domain, installed)?;
     check::boot_order(domain)?;
     disk::order(&mut domain.devices.disks);
+    hostdev::controllers(&mut domain.devices);
     implicit::board(domain, caps)?;
     defaults::cpu(domain, caps)?;
     devices::defaults(domain, caps)?;
+    if let Some(installed) = installed {
+        devices::pstores(domain, &installed.nvram);
+    }
     implicit::devices(domain)?;
     port::consoles(domain)?;
     port::addresses(domain)?;

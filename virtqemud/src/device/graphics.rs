@@ -89,7 +89,11 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
             // An IPv6 address would run into the port.
             let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
             // A port not chosen yet is shown as the first.
-            let port = port.filter(|it| *it >= 0).unwrap_or(FIRST_PORT);
+            let port = match *port {
+                None | Some(-1) => FIRST_PORT,
+                Some(port @ FIRST_PORT..=65_535) => port,
+                Some(_) => return Err(Error::unsupported_config("vnc port must be in range [5900,65535]")),
+            };
             format!("{}:{}", escape(&host), port - FIRST_PORT)
         }
     };

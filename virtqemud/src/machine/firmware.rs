@@ -9,7 +9,7 @@ use virtbus_schema::domain::features::Smm;
 use virtbus_schema::domain::os::{
     FirmwareFeature, FirmwareFeatureName, FirmwareFormat, FirmwareKind, Loader, LoaderKind, Nvram, NvramKind,
 };
-use virtbus_schema::domain::{Domain, Features};
+use virtbus_schema::domain::{Domain, Features, LaunchSecurity};
 use virtbus_schema::xml::{OnOff, YesNo};
 
 use crate::capabilities::firmware::{Firmware, Image, Mapping};
@@ -117,7 +117,14 @@ fn fits(it: &Firmware, kind: FirmwareKind, path: Option<&str>, domain: &Domain) 
         return false;
     };
     let smm_off = domain.features.as_ref().and_then(|it| it.smm.as_ref()).is_some_and(|it| !it.state.is_on());
-    it.interfaces.iter().any(|it| it == interface)
+    // A guest whose memory is hidden from the host needs firmware that can live with it.
+    let hidden = match &domain.launch_security {
+        Some(LaunchSecurity::Sev { policy, .. }) => Some(if policy.0 & 4 != 0 { "amd-sev-es" } else { "amd-sev" }),
+        Some(LaunchSecurity::SevSnp { .. }) => Some("amd-sev-snp"),
+        Some(LaunchSecurity::S390Pv) | None => None,
+    };
+    hidden.is_none_or(has)
+        && it.interfaces.iter().any(|it| it == interface)
         && it.fits(arch, os.machine.as_deref().unwrap_or_default())
         && path.is_none_or(|path| executable.filename == Path::new(path))
         && loader.kind != Some(LoaderKind::Rom)

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::controller::ControllerKind;
 use virtbus_schema::domain::device::disk::Disk;
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::small::Shmem;
@@ -26,7 +27,7 @@ use virtbus_schema::domain::device::watchdog::WatchdogAction;
 
 use crate::device::secret::Secrets;
 use crate::device::{Cx as DeviceCx, HostEnds, Network, Part, QemuDevice, alias, disk};
-use crate::process::capabilities::QemuCaps;
+use crate::process::capabilities::{Accel, QemuCaps};
 
 pub use memory::{Backing, directories as memory_directories};
 pub use native::as_shown;
@@ -118,6 +119,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     let mut devices = DeviceCx::new(domain, caps);
     devices.networks = networks;
     devices.host = host;
+    devices.backing = backing.clone();
     devices.secrets = secrets;
     devices.home = home.to_owned();
     devices.only_shown = matches!(monitor, Monitor::Path(_));
@@ -139,8 +141,10 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let none = virtbus_schema::domain::Features::default();
     let features = domain.features.as_ref().unwrap_or(&none);
+    let accel = if devices.kvm { Accel::Kvm } else { Accel::Tcg };
+    let known = caps.cpus(accel).map(|it| it.models.as_slice()).unwrap_or_default();
     if let Some(model) =
-        cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm, caps.arch != "i686")?
+        cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm, caps.arch != "i686", known)?
     {
         line.option("-cpu", model);
     }
@@ -304,6 +308,8 @@ fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine)
     to.each(machine::controllers_in_order(&devices.controllers))?;
     to.each(&devices.memories)?;
     to.each(&devices.hubs)?;
+    // A reader may be plugged into a hub.
+    to.each(devices.controllers.iter().filter(|it| it.kind == ControllerKind::Ccid))?;
     to.each(&devices.disks)?;
     to.each(&devices.filesystems)?;
     to.each(&devices.interfaces)?;

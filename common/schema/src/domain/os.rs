@@ -322,3 +322,9 @@ pub enum SmbiosMode {
     Host,
     Sysinfo,
 }
+
+/// Whether there is an architecture of this name; libvirt's names are meant.
+#[must_use]
+pub fn is_architecture(name: &str) -> bool {
+    crate::forms::arch(name)
+}

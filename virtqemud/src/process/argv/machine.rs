@@ -69,6 +69,9 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, dump_guest_core: bool, lin
     if caps.machine(machine).is_some_and(|it| it.acpi != Some(false)) {
         let _ = write!(out, ",acpi={}", state(features.acpi));
     }
+    if domain.keywrap.as_ref().is_some_and(|it| !it.ciphers.is_empty()) {
+        return Err(Error::unsupported_config("'aes-key-wrap'/'dea-key-wrap' is not available on this architecture"));
+    }
     line.option("-machine", out);
     line.option("-accel", accelerator(domain, features)?);
     Ok(())
@@ -173,12 +176,12 @@ pub(super) fn controllers_in_order(controllers: &[Controller]) -> Vec<&Controlle
         ControllerKind::Ide,
         ControllerKind::Sata,
         ControllerKind::VirtioSerial,
-        ControllerKind::Ccid,
     ];
     let mut ordered = Vec::with_capacity(controllers.len());
     for kind in kinds {
         ordered.extend(controllers.iter().filter(|it| it.kind == kind));
     }
-    ordered.extend(controllers.iter().filter(|it| !kinds.contains(&it.kind)));
+    let is_other = |it: &&Controller| !kinds.contains(&it.kind) && it.kind != ControllerKind::Ccid;
+    ordered.extend(controllers.iter().filter(is_other));
     ordered
 }

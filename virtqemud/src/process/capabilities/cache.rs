@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use virtbus_api::{Error, Result};
+use virtbus_api::{Error, ErrorCode, Result};
 
 use super::QemuCaps;
-use super::probe::probe;
+use super::probe::{ProbeError, probe};
 
 /// What must be unchanged for kept capabilities to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,9 +127,14 @@ impl Cache {
             return Ok(caps);
         }
         tracing::info!(binary = %identity.path.display(), "probing QEMU");
-        let caps = probe(&identity.path, self.user)
-            .await
-            .map_err(|error| Error::internal(format!("QEMU binary {}", identity.path.display())).caused_by(error))?;
+        let caps = probe(&identity.path, self.user).await.map_err(|error| {
+            // A program that ends without a word is a fault of the system, not of ours.
+            let code = match &error {
+                ProbeError::Silent(_) => ErrorCode::SystemError,
+                _ => ErrorCode::InternalError,
+            };
+            Error::new(code, format!("QEMU binary {}", identity.path.display())).caused_by(error)
+        })?;
         let kept = Kept { identity: identity.clone(), caps };
         let (kept, written) = tokio::task::spawn_blocking(move || {
             let written = keep(&file, &kept);

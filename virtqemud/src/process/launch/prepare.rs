@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags, storage::SecretValue};
 use virtbus_host::process::{Rlimit, Spawn};
-use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::{Domain, device::graphics::Graphics};
+use virtbus_schema::xml::YesNo;
 
 use super::{
-    Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, ports, rates, secrets, short_name,
-    usb, volumes,
+    Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, ports, rates, secrets,
+    short_name, usb, volumes,
 };
 use crate::device::{
     HostEnds, Network, disk, memory as memory_device,
@@ -123,7 +124,8 @@ fn prepare(
     };
     let beside = beside::plan(&guest, &mut host)?;
     let secrets = Secrets::new(key, secrets);
-    let command = command(shared, caps, &document, &places, Ends { monitor: Monitor::Fd(monitor), networks, host, secrets })?;
+    let command =
+        command(shared, caps, &document, &places, Ends { monitor: Monitor::Fd(monitor), networks, host, secrets })?;
     let out = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let again = log.descriptor().map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let mut spawn = Spawn::new(&command.program).env_clear().args(&command.args).setsid().cwd("/").umask(0o002);
@@ -157,6 +159,14 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     let mut claims = Claims::new(Arc::clone(shared), short_name);
     argv::as_shown(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
+    for graphics in &mut document.devices.graphics {
+        // A port QEMU would be given is not given out for a command line that is only shown.
+        if let Graphics::Vnc(vnc) = graphics
+            && vnc.websocket_generated == Some(YesNo::Yes)
+        {
+            vnc.websocket = Some(-1);
+        }
+    }
     let way = Monitor::Path(places.monitor.clone());
     let host = beside::open_shown(&document)?;
     let ends = Ends { monitor: way, networks: HashMap::new(), host, secrets: Secrets::default() };
@@ -175,13 +185,7 @@ struct Ends {
     secrets: Secrets,
 }
 
-fn command(
-    shared: &Shared,
-    caps: &QemuCaps,
-    document: &Domain,
-    places: &Places,
-    ends: Ends,
-) -> Result<CommandLine> {
+fn command(shared: &Shared, caps: &QemuCaps, document: &Domain, places: &Places, ends: Ends) -> Result<CommandLine> {
     let Ends { monitor, networks, host, secrets } = ends;
     let settings = &shared.config.settings;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -76,6 +76,13 @@ pub struct Vnc {
 impl Vnc {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         settle_listens(&mut self.listens, &mut self.listen, &mut self.socket, node)?;
+        if let Some(until) =
+            self.passwd_valid_to.as_ref().filter(|it| self.passwd.is_some() && !crate::forms::moment(it))
+        {
+            return Err(
+                node.error(ErrorKind::Internal, format!("'{until}' is not a date and time, YYYY-MM-DDTHH:MM:SS"))
+            );
+        }
         if self.passwd_valid_to.is_some() && self.passwd.is_none() {
             self.passwd_valid_to = None;
         }
