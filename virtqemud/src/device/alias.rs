@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::address::DimmAddress;
+use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::disk::{Disk, DiskBus};
 use virtbus_schema::domain::device::interface::InterfaceKind;
 use virtbus_schema::domain::device::memory::MemoryModel;

@@ -32,7 +32,7 @@ impl QemuDevice for Channel {
         match target {
             ChannelTarget::Virtio { name, state: _ } => {
                 // SPICE's agent is found by its name.
-                let agent = matches!(chardev, Source::Spicevmc { .. } | Source::QemuVdagent { .. });
+                let agent = matches!(chardev, Source::Spicevmc { .. });
                 let name = name.clone().or_else(|| agent.then(|| "com.redhat.spice.0".to_owned()));
                 let place = place(info.address.as_ref(), info.acpi_index, cx)?;
                 let port =

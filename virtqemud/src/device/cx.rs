@@ -11,6 +11,7 @@ use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use super::secret::Secrets;
 use super::{Part, boot};
 use crate::machine::{Board, is_kvm};
+use crate::process::argv::Backing;
 use crate::process::capabilities::QemuCaps;
 
 /// The host's end of a network card: descriptors by queue, already open.
@@ -47,6 +48,8 @@ pub struct Cx<'a> {
     pub networks: HashMap<String, Network>,
     /// The guest's own directory (`domain-ID-NAME`): sockets of processes that serve it lie there.
     pub home: PathBuf,
+    /// Where memory comes from.
+    pub backing: Backing,
     /// What was opened or started on the host for other devices.
     pub host: HostEnds,
     /// Whether the command line is only shown: then parts that have to be made on the host first, or told to the running
@@ -71,6 +74,7 @@ impl<'a> Cx<'a> {
             kvm: is_kvm(domain),
             networks: HashMap::new(),
             home: PathBuf::new(),
+            backing: Backing::default(),
             host: HostEnds::default(),
             only_shown: false,
             secrets: Secrets::default(),
@@ -90,15 +94,6 @@ impl<'a> Cx<'a> {
             return Ok(());
         }
         Err(Error::unsupported_config(format!("{element}: '{type_name}' is not supported in this QEMU binary")))
-    }
-
-    /// A file of the guest's memory below the directory for such files.
-    #[must_use]
-    pub fn memory_file(&self, name: &str) -> String {
-        let guest = self.home.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
-        let guest = guest.strip_prefix("domain-").unwrap_or(&guest);
-        let all = self.home.parent().map(|it| it.join("ram").join(guest).join(name)).unwrap_or_default();
-        all.to_string_lossy().into_owned()
     }
 
     /// The device's turn when the guest boots, from 1.

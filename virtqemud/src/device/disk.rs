@@ -164,7 +164,8 @@ fn vhost_user(disk: &Disk, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
     let socket = Socket { server: false, waits: false, reconnect_ms };
     let chardev = Chardev::new(id.clone(), Backend::Unix { path, socket });
     let mut device = drive(disk, None, cx)?;
-    device.driver = virtio_device("vhost-user-blk", disk.model.map_or("", |it| it.as_str()), disk.info.address.as_ref());
+    device.driver =
+        virtio_device("vhost-user-blk", disk.model.map_or("", |it| it.as_str()), disk.info.address.as_ref());
     device.chardev = Some(id);
     Ok(vec![Part::Chardev(chardev), Part::device(alias::of(disk)?, &device)?])
 }

@@ -17,6 +17,8 @@ props! {
         qom_type: &'static str,
         id: String,
         mem_path: Option<String>,
+        hugetlb: Option<bool>,
+        hugetlbsize: Option<u64>,
         discard_data: Option<bool>,
         share: Option<bool>,
         prealloc: Option<bool>,
@@ -124,26 +126,36 @@ fn backend(it: &MemoryDevice, object: &str, cx: &Cx<'_>) -> Result<(Backend, Opt
     let MemoryDevice { model, access: _, discard, uuid: _, source, target, info: _ } = it;
     let none = MemoryDeviceSource::default();
     let MemoryDeviceSource { nodemask, pagesize, path, alignsize, pmem } = source.as_ref().unwrap_or(&none);
-    if pagesize.is_some_and(|it| it.kib != page_kib()) {
-        return Err(Error::internal("hugetlbfs filesystem is not mounted or disabled by administrator config"));
-    }
+    let pages = match pagesize.map(|it| it.kib.saturating_mul(1024)) {
+        _ if path.is_some() => None,
+        Some(size) => Some(size).filter(|it| *it != cx.backing.page),
+        None => cx.backing.huge_pages(cx.domain, target.node)?,
+    };
+    let huge = pages.map(|it| cx.backing.huge_directory(it)).transpose()?;
     let backing = cx.domain.memory_backing.clone().unwrap_or_default();
     let shared = shared(it, cx.domain);
-    let kind = kind(it, shared, cx.domain);
+    let kind = match kind(it, shared, cx.domain) {
+        "memory-backend-ram" if huge.is_some() => "memory-backend-file",
+        other => other,
+    };
     let is_virtio_mem = *model == MemoryModel::VirtioMem;
     let immediate = backing.allocation.is_some_and(|it| it.mode == Some(AllocationMode::Immediate));
     let threads = backing.allocation.and_then(|it| it.threads);
     // Where writes reach a real persistent memory, touching all of it in advance would wear it.
-    let prealloc = (immediate && !is_virtio_mem) || (*model == MemoryModel::Nvdimm && !pmem);
+    let at_once = immediate || huge.is_some();
+    let prealloc = (at_once && !is_virtio_mem) || (*model == MemoryModel::Nvdimm && !pmem);
     let is_plain_file = kind == "memory-backend-file" && path.is_none();
     let discard = discard.map_or(backing.discard, YesNo::is_on);
     let backend = Backend {
         qom_type: kind,
         id: object.to_owned(),
         mem_path: (kind == "memory-backend-file").then(|| {
-            let own = || cx.memory_file(object.strip_prefix("mem").unwrap_or(object));
-            path.clone().unwrap_or_else(own)
+            let own = || cx.backing.files.join(object.strip_prefix("mem").unwrap_or(object));
+            let file = huge.clone().unwrap_or_else(own);
+            path.clone().unwrap_or_else(|| file.to_string_lossy().into_owned())
         }),
+        hugetlb: pages.filter(|_| kind == "memory-backend-memfd").map(|_| true),
+        hugetlbsize: pages.filter(|_| kind == "memory-backend-memfd"),
         discard_data: (is_plain_file && discard).then_some(true),
         share: shared.filter(|_| kind != "memory-backend-ram"),
         prealloc: prealloc.then_some(true),
@@ -155,7 +167,7 @@ fn backend(it: &MemoryDevice, object: &str, cx: &Cx<'_>) -> Result<(Backend, Opt
         host_nodes: nodemask.iter().flat_map(|it| it.0.iter().copied()).collect(),
         policy: nodemask.is_some().then_some("bind"),
     };
-    Ok((backend, (is_virtio_mem && immediate).then_some(true)))
+    Ok((backend, (is_virtio_mem && at_once).then_some(true)))
 }
 
 /// Whether its memory is in a file that is the guest's own and goes with it.
@@ -187,10 +199,4 @@ fn kind(it: &MemoryDevice, shared: Option<bool>, domain: &Domain) -> &'static st
 /// KiB as bytes, rounded up to two MiB, which is what a module of memory comes in.
 fn rounded(kib: u64) -> u64 {
     kib.div_ceil(2048).saturating_mul(2 << 20)
-}
-
-/// The host's usual page size.
-fn page_kib() -> u64 {
-    let bytes = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
-    bytes.and_then(|it| u64::try_from(it).ok()).map_or(4, |it| it / 1024)
 }

@@ -12,7 +12,7 @@ props! {
 }
 
 /// The host's module where the document names none.
-const FIRST: &str = "/dev/tpm0";
+pub(crate) const FIRST: &str = "/dev/tpm0";
 
 /// The host's module a document means.
 pub(crate) fn host_path(it: &Tpm) -> Option<&str> {

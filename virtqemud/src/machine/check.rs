@@ -6,6 +6,11 @@ mod device;
 mod disk;
 mod domain;
 mod feature;
+mod filesystem;
+mod hostdev;
+mod interface;
+mod memory;
+mod small;
 
 use std::collections::BTreeSet;
 
@@ -74,6 +79,7 @@ pub(super) fn boot_order(domain: &Domain) -> Result<()> {
         .iter()
         .map(|it| &it.info.boot)
         .chain(devices.interfaces.iter().map(|it| &it.info.boot))
+        .chain(devices.filesystems.iter().map(|it| &it.info.boot))
         .chain(devices.hostdevs.iter().map(|it| &it.info.boot))
         .chain(devices.redirdevs.iter().map(|it| &it.info.boot));
     let mut seen = BTreeSet::new();
@@ -94,5 +100,12 @@ pub(super) fn domain(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     domain::check(domain, board, caps)?;
     feature::check(domain, board)?;
     disk::check(domain, caps)?;
-    device::check(domain, board, caps)
+    device::check(domain, board, caps)?;
+    filesystem::check(domain)?;
+    if !domain.devices.memories.is_empty() {
+        memory::check(domain)?;
+    }
+    hostdev::check(domain)?;
+    interface::check(domain)?;
+    small::check(domain, board, caps)
 }

@@ -5,6 +5,7 @@ use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::cpu::{
     CellMemory, Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode, CpuModel, GuestNuma, NumaCell, NumaDistance,
 };
+use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
 use virtbus_schema::domain::os::{BootDevice, BootKind};
 use virtbus_schema::xml::{CpuSet, OnOff, Size};
 
@@ -29,6 +30,7 @@ pub(super) fn basics(domain: &mut Domain, caps: &QemuCaps) {
     let ordered = devices.disks.iter().any(|it| it.info.boot.is_some())
         || devices.interfaces.iter().any(|it| it.info.boot.is_some())
         || devices.hostdevs.iter().any(|it| it.info.boot.is_some())
+        || devices.filesystems.iter().any(|it| it.info.boot.is_some())
         || devices.redirdevs.iter().any(|it| it.info.boot.is_some());
     if domain.os.boot.is_empty() && !ordered {
         domain.os.boot.push(BootDevice { dev: BootKind::Hd });
@@ -63,6 +65,10 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
                 distances: Vec::new(),
                 caches: Vec::new(),
             });
+            let on_nodes = |it: &&mut MemoryDevice| it.model != MemoryModel::VirtioPmem;
+            for it in domain.devices.memories.iter_mut().filter(on_nodes) {
+                it.target.node.get_or_insert(0);
+            }
         }
     }
     let Some(cpu) = &mut domain.cpu else { return Ok(()) };

@@ -1,23 +1,29 @@
 //! Defaults of each device, by machine and emulator: models, buses, sizes, MAC addresses.
 
+use std::path::Path;
+
 use virtbus_api::{Error, Result};
-use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::cpu::MemAccess;
 use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::disk::DiskModel;
 use virtbus_schema::domain::device::filesystem::{AccessMode, Filesystem, FilesystemKind};
 use virtbus_schema::domain::device::graphics::Graphics;
-use virtbus_schema::domain::device::hostdev::{HostdevKind, HostdevMode};
+use virtbus_schema::domain::device::hostdev::{HostSource, HostdevKind, HostdevMode, HostdevModel};
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac};
-use virtbus_schema::domain::device::memory::MemoryModel;
+use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
 use virtbus_schema::domain::device::rng::{Rng, RngBackend};
-use virtbus_schema::domain::device::small::PanicModel;
+use virtbus_schema::domain::device::small::{
+    Iommu, IommuModel, MegaSize, PanicModel, Shmem, ShmemModel, ShmemMsi, VsockCid,
+};
 use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::tpm::{TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
-use virtbus_schema::xml::{Mac, YesNo};
+use virtbus_schema::domain::features::{Ioapic, IoapicDriver};
+use virtbus_schema::domain::{Domain, Features};
+use virtbus_schema::xml::{Mac, OnOff, Size, YesNo};
 
 use super::{Board, disk, implicit, is_kvm};
 use crate::process::capabilities::QemuCaps;
@@ -66,11 +72,14 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     Ok(())
 }
 
-/// Kinds that are described but not yet started.
+/// Kinds with one or two defaults.
 fn later(domain: &mut Domain) {
     let devices = &mut domain.devices;
     for it in &mut devices.tpms {
         let model = *it.model.get_or_insert(TpmModel::TpmTis);
+        if let TpmBackend::Passthrough { device } = &mut it.backend {
+            device.get_or_insert_with(|| crate::device::tpm::FIRST.to_owned());
+        }
         if let TpmBackend::Emulator(emulator) = &mut it.backend {
             let version = if model == TpmModel::TpmTis { TpmVersion::V1_2 } else { TpmVersion::V2_0 };
             emulator.version.get_or_insert(version);
@@ -81,6 +90,9 @@ fn later(domain: &mut Domain) {
         if let Some(Address::Dimm(DimmAddress { slot: Some(slot), .. })) = &it.info.address {
             slots.push(*slot);
         }
+    }
+    for it in &mut devices.memories {
+        memory(it);
     }
     for it in devices.memories.iter_mut().filter(|it| matches!(it.model, MemoryModel::Dimm | MemoryModel::Nvdimm)) {
         let address = it.info.address.get_or_insert(Address::Dimm(DimmAddress::default()));
@@ -98,6 +110,14 @@ fn later(domain: &mut Domain) {
         if has_driver && it.mode == HostdevMode::Subsystem {
             it.managed.get_or_insert(YesNo::No);
         }
+        if let HostSource::Scsi(source) = &mut it.source
+            && let Some(name) = source.name.as_mut().filter(|it| !it.contains('/'))
+        {
+            name.push_str("/0");
+        }
+        if it.device.kind == HostdevKind::Mdev && it.model == Some(HostdevModel::VfioPci) {
+            it.display.get_or_insert(OnOff::Off);
+        }
     }
     for it in &mut devices.panics {
         it.model.get_or_insert(PanicModel::Isa);
@@ -108,9 +128,53 @@ fn later(domain: &mut Domain) {
     }
     for it in &mut devices.vsocks {
         it.model.get_or_insert(DiskModel::Virtio);
+        let cid = it.cid.get_or_insert_with(VsockCid::default);
+        cid.auto.get_or_insert(if cid.address.is_some() { YesNo::No } else { YesNo::Yes });
     }
     for it in devices.sounds.iter_mut().filter(|it| it.model == SoundModel::Virtio) {
         it.streams.get_or_insert(2);
+    }
+    for it in &mut devices.shmems {
+        shmem(it);
+    }
+    let remaps = |it: &Iommu| it.driver.is_some_and(|it| it.intremap.is_some_and(OnOff::is_on));
+    if devices.iommus.iter().any(|it| it.model == IommuModel::Intel && remaps(it)) {
+        // Interrupts are remapped only on their way through QEMU's own controller.
+        let features = domain.features.get_or_insert_with(Features::default);
+        features.ioapic.get_or_insert(Ioapic { driver: Some(IoapicDriver::Qemu) });
+    }
+}
+
+fn memory(it: &mut MemoryDevice) {
+    match it.model {
+        MemoryModel::VirtioMem => {
+            it.target.requested.get_or_insert(Size::from_kib(0));
+        }
+        MemoryModel::VirtioPmem => {
+            it.access.get_or_insert(MemAccess::Shared);
+        }
+        MemoryModel::Dimm | MemoryModel::Nvdimm | MemoryModel::SgxEpc => {}
+    }
+}
+
+fn shmem(it: &mut Shmem) {
+    match it.model {
+        Some(ShmemModel::IvshmemPlain) => {
+            it.size.get_or_insert(MegaSize { mib: 4 });
+        }
+        Some(ShmemModel::IvshmemDoorbell) if it.server.is_some() => {
+            let msi = it.msi.get_or_insert_with(ShmemMsi::default);
+            msi.ioeventfd.get_or_insert(OnOff::On);
+        }
+        _ => {}
+    }
+}
+
+/// Where the last words of a guest are kept unless the document says: beside the variable stores.
+pub(super) fn pstores(domain: &mut Domain, nvram: &Path) {
+    let name = domain.name.clone();
+    for it in domain.devices.pstores.iter_mut().filter(|it| it.path.is_none()) {
+        it.path = Some(nvram.join(format!("{name}_PSTORE.raw")).to_string_lossy().into_owned());
     }
 }
 
@@ -135,6 +199,10 @@ fn interface(it: &mut Interface, caps: &QemuCaps, kvm: bool) {
         it.mac = Some(InterfaceMac { address: random_mac(kvm), kind: None, check: None });
     }
     if it.kind == InterfaceKind::Hostdev || it.model.is_some() {
+        return;
+    }
+    if matches!(it.kind, InterfaceKind::VhostUser | InterfaceKind::Vdpa) {
+        it.model = Some("virtio".to_owned());
         return;
     }
     let models = [("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net-pci", "virtio")];

@@ -13,6 +13,19 @@ use super::controller;
 /// Units below one target of a controller, itself left out: of the old parallel chip, and of all others.
 const NARROW: u32 = 7;
 const WIDE: u32 = 16;
+/// The number of the last controller that is made for a device; a larger one is a slip or an attack.
+const MOST: u32 = 255;
+
+/// The controllers they are known to need; they come before those that the board brings.
+pub(super) fn controllers(devices: &mut Devices) {
+    let scsi = devices.hostdevs.iter().filter(|it| it.device.kind == HostdevKind::Scsi);
+    let numbers = scsi.map(|it| if let Some(Address::Drive(it)) = it.info.address { it.controller } else { 0 });
+    if let Some(last) = numbers.max() {
+        for index in 0..=last.min(MOST) {
+            controller::ensure(&mut devices.controllers, ControllerKind::Scsi, index);
+        }
+    }
+}
 
 /// Places what has no place after all disks, on the first controller with room, then sees to the controllers.
 pub(super) fn places(devices: &mut Devices) {
@@ -38,7 +51,7 @@ pub(super) fn places(devices: &mut Devices) {
             it.info.address = Some(Address::Drive(place));
         }
         if let Some(Address::Drive(place)) = it.info.address {
-            for index in 0..=place.controller {
+            for index in 0..=place.controller.min(MOST) {
                 controller::ensure(&mut devices.controllers, ControllerKind::Scsi, index);
             }
         }

@@ -177,8 +177,9 @@ fn end(held: &mut Held) -> io::Result<()> {
 
 /// A program a guest cannot do without.
 fn program(name: &str, element: &str) -> Result<PathBuf> {
-    process::find_program(name)
-        .ok_or_else(|| Error::unsupported_config(format!("{element} needs the program '{name}', which is not installed")))
+    process::find_program(name).ok_or_else(|| {
+        Error::unsupported_config(format!("{element} needs the program '{name}', which is not installed"))
+    })
 }
 
 /// Makes a directory with its parents.

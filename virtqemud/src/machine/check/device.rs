@@ -5,10 +5,9 @@ use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::audio::AudioKind;
 use virtbus_schema::domain::device::chardev::{Channel, Chardev, Serial, SerialModel, SerialTargetKind};
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
-use virtbus_schema::domain::device::filesystem::FilesystemKind;
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind, InputModel};
-use virtbus_schema::domain::device::small::{IommuModel, Panic, PanicModel};
+use virtbus_schema::domain::device::small::{Panic, PanicModel};
 use virtbus_schema::domain::device::video::{Video, VideoKind};
 use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogModel};
 use virtbus_schema::domain::device::{Address, Devices};
@@ -52,26 +51,6 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
     }
     for it in &devices.panics {
         panic(it)?;
-    }
-    for it in &devices.iommus {
-        match it.model {
-            IommuModel::Intel if board != Board::Q35 => {
-                return unsupported("IOMMU device: 'intel' is only supported with Q35 machines");
-            }
-            IommuModel::Virtio if board != Board::Q35 => {
-                return unsupported("IOMMU device: 'virtio' is only supported with Q35 and ARM Virt machines");
-            }
-            IommuModel::Smmuv3 => {
-                return unsupported("IOMMU device: 'smmuv3' is only supported with ARM Virt machines");
-            }
-            IommuModel::Amd => {
-                return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'."));
-            }
-            _ => {}
-        }
-    }
-    if devices.filesystems.iter().any(|it| it.kind != FilesystemKind::Mount) {
-        return unsupported("only supports mount filesystem type");
     }
     if devices.nvram.is_some() {
         return unsupported("nvram device is only supported for PPC64");

@@ -48,8 +48,17 @@ impl Backing {
         }
     }
 
+    /// Bytes of the huge pages that memory on a node of the guest is made of; `None` for ordinary ones.
+    ///
+    /// # Errors
+    /// Huge pages of the usual size are asked for, and there is no hugetlbfs.
+    pub(crate) fn huge_pages(&self, domain: &Domain, node: Option<u32>) -> Result<Option<u64>> {
+        let cell = cells(domain).iter().find(|it| it.id == node);
+        huge_page(domain, cell, self)
+    }
+
     /// The guest's directory on the hugetlbfs for pages of `size` bytes.
-    fn huge_directory(&self, size: u64) -> Result<PathBuf> {
+    pub(crate) fn huge_directory(&self, size: u64) -> Result<PathBuf> {
         if self.huge.is_empty() {
             return Err(Error::internal("hugetlbfs filesystem is not mounted or disabled by administrator config"));
         }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use virtbus_api::Result;
 use virtbus_host::process::Spawn;
 use virtbus_schema::domain::device::interface::{
-    Interface, InterfaceBackend, InterfaceBackendKind, InterfaceKind, PortForward, PortForwardProtocol, PortForwardRange,
+    Interface, InterfaceBackend, InterfaceBackendKind, InterfaceKind, PortForward, PortForwardProtocol,
+    PortForwardRange,
 };
 
 use super::{Plan, make_directory, program};

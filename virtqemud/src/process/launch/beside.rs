@@ -59,7 +59,8 @@ fn cancel(path: &str) -> Result<OwnedFd> {
     let known = [format!("/sys/class/tpm/{name}/device/cancel"), format!("/sys/class/misc/{name}/device/cancel")];
     let file = known.iter().find(|it| Path::new(it).exists()).map_or("/dev/null", String::as_str);
     let open = OpenOptions::new().write(true).open(file);
-    open.map(Into::into).map_err(|error| Error::system(format!("Could not open TPM device's cancel path {file}"), &error))
+    open.map(Into::into)
+        .map_err(|error| Error::system(format!("Could not open TPM device's cancel path {file}"), &error))
 }
 
 /// Opens everything for a guest that is to run, and notes in the document what it got.

@@ -34,6 +34,7 @@ pub struct RedirFilter {
 
 /// `<usbdev class='0x08' vendor='0x1234' product='0xbeef' version='2.00' allow='yes'/>`; -1 means any.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = RedirRule::check)]
 pub struct RedirRule {
     #[xml(attr)]
     pub class: Option<RuleNumber<2>>,
@@ -45,6 +46,20 @@ pub struct RedirRule {
     pub version: Option<String>,
     #[xml(attr)]
     pub allow: YesNo,
+}
+
+impl RedirRule {
+    /// Any is said by saying nothing; versions have two digits behind the point.
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.class = self.class.filter(|it| it.0.is_some());
+        self.vendor = self.vendor.filter(|it| it.0.is_some());
+        self.product = self.product.filter(|it| it.0.is_some());
+        self.version = self.version.take().filter(|it| it != "-1").map(|it| match it.split_once('.') {
+            Some((major, minor)) => format!("{major}.{minor:0<2}"),
+            None => it,
+        });
+        Ok(())
+    }
 }
 
 /// A number in hexadecimal, or -1 for any.

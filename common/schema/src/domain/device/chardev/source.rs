@@ -222,10 +222,10 @@ pub enum ProtocolKind {
 /// `<source>` of a vdagent: `<clipboard copypaste='yes'/><mouse mode='client'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Vdagent {
-    #[xml(attr = "mouse/@mode")]
-    pub mouse: Option<VdagentMouse>,
     #[xml(attr = "clipboard/@copypaste")]
     pub clipboard: Option<VdagentClipboard>,
+    #[xml(attr = "mouse/@mode")]
+    pub mouse: Option<VdagentMouse>,
 }
 
 /// Who draws the pointer.

@@ -1,0 +1,98 @@
+//! Memory among the devices: slots, nodes, sizes.
+
+use virtbus_api::{Error, ErrorCode, Result};
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::Address;
+use virtbus_schema::domain::device::address::DimmAddress;
+use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
+
+use super::unsupported;
+
+fn detail<T>(text: impl Into<String>) -> Result<T> {
+    Err(Error::new(ErrorCode::XmlDetail, text))
+}
+
+pub(super) fn check(domain: &Domain) -> Result<()> {
+    let devices = &domain.devices.memories;
+    let slots = match &domain.max_memory {
+        Some(most) => most.slots,
+        None if devices.iter().all(|it| it.model == MemoryModel::SgxEpc) => 0,
+        None => return unsupported("cannot use/hotplug a memory device when domain 'maxMemory' is not defined"),
+    };
+    let cells = domain.cpu.as_ref().and_then(|it| it.numa.as_ref()).map_or(0, |it| it.cells.len());
+    for it in devices {
+        device(it, cells)?;
+    }
+    let modules = devices.iter().filter_map(|it| match it.info.address {
+        Some(Address::Dimm(place)) => Some((it, place)),
+        _ => None,
+    });
+    places(&modules.collect::<Vec<_>>(), slots)
+}
+
+fn places(modules: &[(&MemoryDevice, DimmAddress)], slots: u32) -> Result<()> {
+    for (at, (it, DimmAddress { slot, base })) in modules.iter().enumerate() {
+        if let Some(slot) = slot {
+            if *slot >= slots {
+                return unsupported(format!("memory device slot '{slot}' exceeds slots count '{slots}'"));
+            }
+            if modules.iter().take(at).any(|(_, other)| other.slot == Some(*slot)) {
+                return unsupported(format!(
+                    "memory device slot '{slot}' is already being used by another memory device"
+                ));
+            }
+        }
+        let Some(base) = base else { continue };
+        let end = base.saturating_add(it.size().kib.saturating_mul(1024));
+        for (other, place) in modules.iter().take(at) {
+            let Some(first) = place.base else { continue };
+            let last = first.saturating_add(other.size().kib.saturating_mul(1024));
+            if *base < last && first < end {
+                return unsupported(format!(
+                    "memory device address [0x{base:x}:0x{end:x}] overlaps with other memory device (0x{first:x})"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn device(it: &MemoryDevice, cells: usize) -> Result<()> {
+    let target = &it.target;
+    let on_node = matches!(it.model, MemoryModel::Dimm | MemoryModel::Nvdimm | MemoryModel::VirtioMem);
+    match target.node {
+        None if on_node && cells > 0 => {
+            return unsupported("target NUMA node needs to be specified for memory device");
+        }
+        Some(node) if usize::try_from(node).is_ok_and(|node| node >= cells) => {
+            return detail(format!(
+                "can't add memory backend for guest node '{node}' as the guest has only '{cells}' NUMA nodes configured"
+            ));
+        }
+        _ => {}
+    }
+    match it.model {
+        MemoryModel::Nvdimm if it.uuid.is_some() => unsupported("UUID is not supported for NVDIMM device"),
+        MemoryModel::Nvdimm if it.discard.is_some() => unsupported("discard is not supported for nvdimms"),
+        MemoryModel::VirtioPmem if it.discard.is_some() => unsupported("discard is not supported for virtio-pmem"),
+        MemoryModel::VirtioPmem if target.node.is_some() => unsupported("virtio-pmem does not support NUMA nodes"),
+        MemoryModel::VirtioMem => virtio(it),
+        MemoryModel::SgxEpc => unsupported("sgx epc isn't supported by this QEMU binary"),
+        _ => Ok(()),
+    }
+}
+
+fn virtio(it: &MemoryDevice) -> Result<()> {
+    let (size, block) = (it.size().kib, it.target.block.map_or(0, |it| it.kib));
+    let requested = it.target.requested.map_or(0, |it| it.kib);
+    if !block.is_power_of_two() {
+        return detail("block size must be a power of two");
+    }
+    if requested > size {
+        return detail(format!("requested size must be smaller than or equal to @size ({size}KiB)"));
+    }
+    if !requested.is_multiple_of(block) {
+        return detail(format!("requested size must be an integer multiple of block size ({block}KiB)"));
+    }
+    Ok(())
+}
