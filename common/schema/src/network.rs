@@ -2,7 +2,7 @@
 //! devices of a pool) is filled in by virtnetworkd.
 
 use uuid::Uuid;
-use virtbus_xml::{Document, Error, FormatOptions, Mac, RawContent, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, FormatOptions, Mac, RawContent, Xml, XmlEnum, YesNo};
 
 pub use crate::domain::device::interface::{
     Bandwidth, BandwidthLimit, HostdevDriver, HostdevDriverName, VirtualPort, VirtualPortKind, VirtualPortParameters,
@@ -13,6 +13,7 @@ pub mod bridge;
 mod checks;
 pub mod dhcp;
 pub mod dns;
+mod forms;
 pub mod forward;
 pub mod ip;
 pub mod part;
@@ -30,14 +31,14 @@ pub(crate) use qos::{check_bandwidth, check_virtual_port, complete_vlan};
 
 /// The document of a virtual network.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(before = Network::check_identity, check = Network::check)]
+#[xml(before = Network::check_identity, check = Network::check, form = Network::check_root)]
 pub struct Network {
-    #[xml(child, default)]
+    #[xml(child, default, must)]
     pub name: String,
     /// Absent until one is made up.
     #[xml(child, fault = Internal)]
     pub uuid: Option<Uuid>,
-    #[xml(child)]
+    #[xml(child, form = forms::line)]
     pub title: Option<String>,
     #[xml(child)]
     pub description: Option<String>,
@@ -49,10 +50,10 @@ pub struct Network {
     /// Our own bridge, or with `mode='bridge'` the host's; a network with a bridge of its own always has the element.
     #[xml(child, omit_empty)]
     pub bridge: Option<Bridge>,
-    #[xml(attr = "mtu/@size")]
+    #[xml(attr = "mtu/@size", form = forms::short)]
     pub mtu: Option<u32>,
     /// Of our bridge; absent until one is made up.
-    #[xml(attr = "mac/@address")]
+    #[xml(attr = "mac/@address", form = forms::unicast)]
     pub mac: Option<Mac>,
     #[xml(child)]
     pub domain: Option<NetworkDomain>,
@@ -148,10 +149,7 @@ impl Network {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        let document = Document::parse(text)?;
-        let read = Self::read(document.root_named(Self::ROOT)?)?;
-        document.refuse_unknown()?;
-        Ok(read)
+        virtbus_xml::from_str_strict(text, Self::ROOT)
     }
 
     /// Writes the document.

@@ -1,7 +1,7 @@
 //! `<networkport>`: the document of a guest's or a user's plug into a network.
 
 use uuid::Uuid;
-use virtbus_xml::{Document, Error, ErrorKind, FormatOptions, Mac, Node, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, FormatOptions, Mac, Node, Xml, XmlEnum, YesNo};
 
 use crate::domain::device::address::PciAddress;
 use crate::network::{
@@ -117,10 +117,7 @@ impl NetworkPort {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        let document = Document::parse(text)?;
-        let read = Self::read(document.root_named(Self::ROOT)?)?;
-        document.refuse_unknown()?;
-        Ok(read)
+        virtbus_xml::from_str_strict(text, Self::ROOT)
     }
 
     /// Writes the document.

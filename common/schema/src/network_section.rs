@@ -42,7 +42,17 @@ impl SectionKind {
     pub fn from_number(number: i32) -> Option<Self> {
         use SectionKind::*;
         [
-            Bridge, Domain, Ip, IpDhcpHost, IpDhcpRange, Forward, ForwardInterface, ForwardPf, Portgroup, DnsHost, DnsTxt,
+            Bridge,
+            Domain,
+            Ip,
+            IpDhcpHost,
+            IpDhcpRange,
+            Forward,
+            ForwardInterface,
+            ForwardPf,
+            Portgroup,
+            DnsHost,
+            DnsTxt,
             DnsSrv,
         ]
         .into_iter()

@@ -19,6 +19,14 @@ impl DnsmasqOption {
 }
 
 impl Network {
+    /// The reference's schema is about elements in no namespace.
+    pub(super) fn check_root(node: Node<'_>) -> Checked {
+        if node.namespace().is_some() {
+            return Err(node.error(ErrorKind::Unknown, "the document is in a foreign namespace"));
+        }
+        Ok(())
+    }
+
     /// What is said first when nothing else is right either.
     pub(super) fn check_identity(node: Node<'_>) -> Checked {
         // Names without a prefix are in no namespace to the reference; a document in a default one has none of its elements.

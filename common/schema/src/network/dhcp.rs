@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use virtbus_xml::{Error, ErrorKind, Mac, Node, Xml, XmlEnum};
 
-use super::ip::NetworkIp;
+use super::{forms, ip::NetworkIp};
 
 /// `<dhcp>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
@@ -30,9 +30,10 @@ pub struct DhcpRange {
 
 /// `<host mac='52:54:00:00:00:01' name='a' ip='192.168.122.10'>`: an address kept for one guest.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = forms::dhcp_host)]
 pub struct DhcpHost {
     /// As it was written; IPv4 only.
-    #[xml(attr)]
+    #[xml(attr, form = forms::unicast)]
     pub mac: Option<String>,
     /// The DUID of an IPv6 guest, or the client id.
     #[xml(attr)]
@@ -40,7 +41,7 @@ pub struct DhcpHost {
     #[xml(attr)]
     pub name: Option<String>,
     /// Absent only where a host is named to be deleted.
-    #[xml(attr)]
+    #[xml(attr, must)]
     pub ip: Option<IpAddr>,
     #[xml(child)]
     pub lease: Option<Lease>,
@@ -163,7 +164,8 @@ impl DhcpHost {
             return Err(format!("'{bad}' in an id"));
         }
         if !whole {
-            return Ok(());
+            let names_it = self.mac.is_some() || self.id.is_some() || self.name.is_some() || self.ip.is_some();
+            return if names_it { Ok(()) } else { Err("needs mac, id, name or ip".to_owned()) };
         }
         match (is_v6, &self.mac, &self.id, &self.name) {
             (false, None, _, None) => Err("needs mac or name".to_owned()),

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use virtbus_xml::{Error, ErrorKind, Node, Xml, YesNo};
 
+use super::forms;
+
 /// `<dns enable='yes' forwardPlainNames='no'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = Dns::check)]
@@ -41,7 +43,7 @@ pub struct DnsTxt {
     #[xml(attr)]
     pub name: String,
     /// Absent only where a record is named to be deleted.
-    #[xml(attr)]
+    #[xml(attr, must)]
     pub value: Option<String>,
 }
 
@@ -50,9 +52,9 @@ pub struct DnsTxt {
 #[xml(before = DnsSrv::check, check = DnsSrv::complete)]
 pub struct DnsSrv {
     /// These two are absent only where a record is named to be deleted.
-    #[xml(attr)]
+    #[xml(attr, must)]
     pub service: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, must, form = forms::protocol)]
     pub protocol: Option<String>,
     #[xml(attr)]
     pub domain: Option<String>,
@@ -71,9 +73,9 @@ pub struct DnsSrv {
 #[xml(before = DnsHost::check)]
 pub struct DnsHost {
     /// Absent only where a record is named to be deleted.
-    #[xml(attr, fault = Conflict)]
+    #[xml(attr, fault = Conflict, must)]
     pub ip: Option<IpAddr>,
-    #[xml(children = "hostname")]
+    #[xml(children = "hostname", must)]
     pub hostnames: Vec<String>,
 }
 
@@ -173,6 +175,9 @@ impl DnsHost {
     fn check(node: Node<'_>) -> Checked {
         if node.children("hostname").any(|it| it.text().is_empty()) {
             return Err(fault(node, "empty hostname"));
+        }
+        if node.attr("ip").is_none() && node.child("hostname").is_none() {
+            return Err(fault(node, "needs an ip or a hostname"));
         }
         Ok(())
     }

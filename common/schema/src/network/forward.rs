@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use virtbus_xml::{Error, ErrorKind, FormatOptions, Node, Writer, Xml, YesNo};
 
-use super::{ForwardMode, HostdevDriver};
+use super::{ForwardMode, HostdevDriver, forms};
 use crate::domain::device::address::PciAddress;
 
 /// `<forward dev='eth0' mode='nat'>`.
@@ -14,7 +14,7 @@ pub struct Forward {
     /// The first of the interfaces; see [`Forward::name_device`].
     #[xml(attr)]
     pub dev: Option<String>,
-    #[xml(attr, default, fault = Unsupported)]
+    #[xml(attr, default, fault = Unsupported, form = forms::forward_mode)]
     pub mode: ForwardMode,
     /// Whether host devices are bound to their driver for guests; of `mode='hostdev'` always present.
     #[xml(attr, lenient)]

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use virtbus_xml::{Error, ErrorKind, Node, Xml, YesNo};
 
-use super::dhcp::Dhcp;
+use super::{dhcp::Dhcp, forms};
 pub use crate::domain::device::interface::IpFamily;
 
 /// `<ip address='192.168.122.1' netmask='255.255.255.0'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(open, check = NetworkIp::check)]
+#[xml(open, check = NetworkIp::check, form = forms::ip)]
 pub struct NetworkIp {
     #[xml(attr)]
     pub family: Option<IpFamily>,
@@ -31,7 +31,7 @@ pub struct NetworkIp {
 
 /// `<route family='ipv4' address='10.1.0.0' prefix='16' gateway='192.168.122.2' metric='2'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(check = NetworkRoute::check)]
+#[xml(check = NetworkRoute::check, form = forms::ip)]
 pub struct NetworkRoute {
     #[xml(attr)]
     pub family: Option<IpFamily>,
