@@ -4,12 +4,13 @@
 
 use std::{
     io,
-    os::unix::net::UnixStream,
+    path::Path,
     sync::{Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use tokio::{
+    net::UnixStream,
     task::JoinSet,
     time::{Instant, sleep, timeout, timeout_at},
 };
@@ -83,18 +84,18 @@ impl Link {
 
     async fn reach(&self, until: Instant) -> Result<Connection, Error> {
         let began = Instant::now();
-        let mut why_asleep = match UnixStream::connect(&self.daemon.socket) {
+        let mut why_asleep = match UnixStream::connect(&self.daemon.socket).await {
             Ok(stream) => return self.shake_hands(stream).await,
             Err(error) if is_absence(&error) => self.wake().await,
-            Err(error) => return Err(self.absent(&error.to_string())),
+            Err(_) => Vec::new(),
         };
         // It is given up before the deadline, so that the error says why.
         let latest = until - 2 * PAUSE;
         let patience = if why_asleep.is_empty() { latest } else { latest.min(began + RESTART) };
         loop {
-            match UnixStream::connect(&self.daemon.socket) {
+            match UnixStream::connect(&self.daemon.socket).await {
                 Ok(stream) => return self.shake_hands(stream).await,
-                Err(error) if is_absence(&error) && Instant::now() < patience => sleep(PAUSE).await,
+                Err(error) if may_pass(&error) && Instant::now() < patience => sleep(PAUSE).await,
                 Err(error) => {
                     why_asleep.insert(0, error.to_string());
                     return Err(self.absent(&why_asleep.join("; ")));
@@ -104,7 +105,7 @@ impl Link {
     }
 
     async fn shake_hands(&self, stream: UnixStream) -> Result<Connection, Error> {
-        stream.set_nonblocking(true).map_err(|it| self.absent(&it.to_string()))?;
+        let stream = stream.into_std().map_err(|it| self.absent(&it.to_string()))?;
         Builder::unix_stream(stream).p2p().build().await.map_err(|it| self.absent(&it.to_string()))
     }
 
@@ -114,9 +115,7 @@ impl Link {
         for wake in &self.daemon.wakes {
             let done = match wake {
                 // Nothing is said there: whoever listens starts the daemon to have it accept.
-                Wake::Socket(path) => {
-                    UnixStream::connect(path).map(drop).map_err(|it| format!("{}: {it}", path.display()))
-                }
+                Wake::Socket(path) => knock(path).await.map_err(|it| format!("{}: {it}", path.display())),
                 Wake::SystemBus(name) => on_bus(Builder::system(), name).await,
                 Wake::SessionBus(name) => on_bus(Builder::session(), name).await,
             };
@@ -130,6 +129,19 @@ impl Link {
         }
         why
     }
+}
+
+/// Connects and says nothing. Where nobody has taken the connections before it, somebody is there.
+async fn knock(path: &Path) -> io::Result<()> {
+    match UnixStream::connect(path).await {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it means that the daemon is not there (yet), or does not take connections at the moment.
+fn may_pass(error: &io::Error) -> bool {
+    is_absence(error) || error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// Whether it means that no daemon is there (yet).
