@@ -21,8 +21,8 @@
 //! * **Others** (ufw, a table of the administrator's) that drop input or forwarding by policy: the log names the chain when a
 //!   network starts. DHCP (67, 547/udp), DNS (53) and TFTP (69/udp) must be let in from the bridge there.
 //!
-//! What flushes all tables (`nft flush ruleset`, a restart of nftables.service) takes ours away; [`Firewall::reload`] puts
-//! it back whole, and is safe at any time.
+//! What flushes all tables (`nft flush ruleset`, a restart of nftables.service) takes ours away, and a restart of firewalld
+//! forgets the zones: [`Firewall::lost`] hears of either, [`Firewall::reload`] puts all back whole, and is safe at any time.
 
 pub mod firewalld;
 pub mod nft;
@@ -59,12 +59,17 @@ pub trait Firewall: fmt::Debug + Send + Sync {
     /// As [`Firewall::add`].
     async fn remove(&self, started: &Started) -> Result<()>;
 
-    /// Puts the rules of exactly these networks in place, after others have flushed them or the daemon has started. Traffic
-    /// that is let through now is let through at every moment.
+    /// Puts the rules of these networks in place, and of those added meanwhile, after others have flushed them or the daemon
+    /// has started; all other rules of ours go. Traffic that is let through now is let through at every moment.
     ///
     /// # Errors
     /// As [`Firewall::add`].
     async fn reload(&self, started: &[Started]) -> Result<()>;
+
+    /// Waits until others have taken rules away. Cancel-safe; never ends where that cannot be known.
+    async fn lost(&self) {
+        std::future::pending().await
+    }
 }
 
 /// No rules at all: for a daemon that may make none, and for tests of everything else.

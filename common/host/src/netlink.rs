@@ -13,6 +13,7 @@ mod bridge;
 mod link;
 mod route;
 mod socket;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ pub use bridge::{Bridge, Port, Vlan};
 pub use link::{Link, MacvtapMode};
 pub use route::Route;
 pub use socket::Netlink;
+pub use watch::DeletedTables;
 
 /// A request the kernel refused.
 #[derive(Debug)]

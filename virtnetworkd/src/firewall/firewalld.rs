@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use virtbus_api::{Error, ErrorDomain, Result};
 use virtbus_schema::network::ForwardMode;
-use zbus::Connection;
+use zbus::message::Type;
+use zbus::{Connection, MatchRule, MessageStream};
 
 use super::{Firewall, Started};
 
@@ -18,6 +20,9 @@ const PATH: &str = "/org/fedoraproject/FirewallD1";
 const ZONES: &str = "org.fedoraproject.FirewallD1.zone";
 /// How long firewalld may take: it loads rules by running other programs.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long until a bus that is not there is looked for again.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// A packet filter, and firewalld's zones beside it.
 #[derive(Debug, Clone)]
@@ -33,20 +38,57 @@ impl<F: Firewall> WithZones<F> {
         Self { filter, bus: None }
     }
 
-    /// The bus, if firewalld is on it.
-    async fn running(&self) -> Option<Connection> {
+    async fn connect(&self) -> Option<Connection> {
         let connect = async {
             match &self.bus {
                 Some(address) => zbus::connection::Builder::address(address.as_str()).build().await,
                 None => Connection::system().await,
             }
         };
-        let bus = tokio::time::timeout(DEADLINE, connect).await.ok()?.ok()?;
+        tokio::time::timeout(DEADLINE, connect).await.ok()?.ok()
+    }
+
+    /// The bus, if firewalld is on it.
+    async fn running(&self) -> Option<Connection> {
+        let bus = self.connect().await?;
         let names = zbus::fdo::DBusProxy::new(&bus).await.ok()?;
         let name = NAME.try_into().ok()?;
         // Not by calling it: that would start it.
         names.name_has_owner(name).await.ok()?.then_some(bus)
     }
+
+    /// Waits until firewalld has come or has loaded its rules anew: it then knows our bridges no longer.
+    async fn reloaded(&self) {
+        loop {
+            if let Some(bus) = self.connect().await {
+                match hear(&bus).await {
+                    Ok(true) => return,
+                    // The bus has gone.
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!("firewalld is not heard of: {error}"),
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Whether firewalld came or reloaded before the bus went.
+async fn hear(bus: &Connection) -> zbus::Result<bool> {
+    let rule = || MatchRule::builder().msg_type(Type::Signal);
+    let comes = rule().sender("org.freedesktop.DBus").member("NameOwnerChanged").arg(0, NAME).build()?;
+    let reloads = rule().interface(NAME).member("Reloaded").build()?;
+    let comes = MessageStream::for_match_rule(comes, bus, None).await?;
+    let reloads = MessageStream::for_match_rule(reloads, bus, None).await?;
+    let mut heard = futures_util::stream::select(comes, reloads);
+    while let Some(message) = heard.next().await {
+        let message = message?;
+        let is_gone = |owner: (String, String, String)| owner.2.is_empty();
+        if !message.body().deserialize().is_ok_and(is_gone) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[async_trait]
@@ -76,6 +118,13 @@ impl<F: Firewall> Firewall for WithZones<F> {
             result = result.and(enter(&bus, started).await);
         }
         result
+    }
+
+    async fn lost(&self) {
+        tokio::select! {
+            () = self.filter.lost() => {}
+            () = self.reloaded() => {}
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! The rules in the kernel, by the program `nft` and its JSON interface: one transaction for each change.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 use virtbus_api::{Error, ErrorDomain, Result};
+use virtbus_host::netlink::DeletedTables;
 use virtbus_host::process::{Output, Spawn};
 use virtbus_host::traffic;
 use virtbus_schema::network::ForwardMode;
@@ -21,11 +25,15 @@ const DOCKER: &str = "DOCKER-USER";
 #[derive(Debug, Clone)]
 pub struct Nft {
     program: PathBuf,
+    /// The networks whose rules are in place, by bridge.
+    known: Arc<Mutex<BTreeMap<String, Started>>>,
+    /// Held, to write, by who replaces the whole table, lest a network that is added meanwhile be missed.
+    whole: Arc<RwLock<()>>,
 }
 
 impl Default for Nft {
     fn default() -> Self {
-        Self { program: "nft".into() }
+        Self { program: "nft".into(), known: Arc::default(), whole: Arc::default() }
     }
 }
 
@@ -35,9 +43,11 @@ impl Firewall for Nft {
         if !has_rules(started) {
             return Ok(());
         }
+        let _part = self.whole.read().await;
         let mut commands = rules::base();
         commands.extend(of_network(started)?);
         self.change(commands).await?;
+        self.know(|known| known.insert(started.bridge.clone(), started.clone()));
         let chains = self.list(&["chains"]).await;
         self.pass_docker(&chains, std::slice::from_ref(started)).await;
         tell_of_others(&chains, started);
@@ -54,6 +64,8 @@ impl Firewall for Nft {
         if !has_rules(started) {
             return Ok(());
         }
+        let _part = self.whole.read().await;
+        self.know(|known| known.remove(&started.bridge));
         let mut commands = rules::base();
         commands.extend(rules::without(&started.bridge));
         self.change(commands).await?;
@@ -62,15 +74,40 @@ impl Firewall for Nft {
     }
 
     async fn reload(&self, started: &[Started]) -> Result<()> {
+        let _all = self.whole.write().await;
+        let ours = started.iter().filter(|started| has_rules(started));
+        let mut all = self.know(|known| known.clone());
+        all.extend(ours.map(|started| (started.bridge.clone(), started.clone())));
         let mut commands = rules::clear();
         commands.extend(rules::base());
-        for started in started.iter().filter(|started| has_rules(started)) {
+        for started in all.values() {
             commands.extend(of_network(started)?);
         }
         self.change(commands).await?;
-        let chains = self.list(&["chains"]).await;
-        self.pass_docker(&chains, started).await;
+        let started: Vec<Started> = all.values().cloned().collect();
+        self.know(|known| *known = all);
+        self.pass_docker(&self.list(&["chains"]).await, &started).await;
         Ok(())
+    }
+
+    async fn lost(&self) {
+        let heard = match DeletedTables::listen() {
+            Ok(heard) => heard,
+            Err(error) => {
+                tracing::debug!("nobody tells of rules that are flushed: {error}");
+                return std::future::pending().await;
+            }
+        };
+        loop {
+            // Looked at first: it may have gone before anybody listened.
+            if !self.know(|known| known.is_empty()) && self.list(&["table", "inet", rules::TABLE]).await.is_empty() {
+                return;
+            }
+            if let Err(error) = heard.deleted(rules::TABLE).await {
+                tracing::warn!("nobody tells any longer of rules that are flushed: {error}");
+                return std::future::pending().await;
+            }
+        }
     }
 }
 
@@ -89,6 +126,10 @@ fn of_network(started: &Started) -> Result<Vec<Value>> {
 }
 
 impl Nft {
+    fn know<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Started>) -> T) -> T {
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn change(&self, commands: Vec<Value>) -> Result<()> {
         let output = self.run(&["-j", "-f", "-"], json!({"nftables": commands}).to_string()).await?;
         if output.exit.success() {

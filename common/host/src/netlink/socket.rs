@@ -162,7 +162,7 @@ impl Netlink {
 }
 
 /// The first whole message, and what follows it.
-fn first_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn first_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?);
     let length = usize::try_from(length).ok().filter(|length| *length >= HEADER)?;
     let message = bytes.get(..length)?;

@@ -74,7 +74,14 @@ async fn bridges_are_put_into_zones() {
     assert_eq!(refused.message(), "internal error: zone mine requested for network n but firewalld is not active");
     let zones = Zones::default();
     let served = zbus::connection::Builder::address(bus.1.as_str()).serve_at(PATH, zones.clone()).name(NAME);
-    let _there = served.build().await.expect("on the bus");
+    let heard = tokio::time::timeout(DEADLINE, firewall.lost());
+    let coming = async {
+        // It must be listened to by then.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        served.build().await.expect("on the bus")
+    };
+    let (heard, _there) = tokio::join!(heard, coming);
+    heard.expect("its coming is heard of");
     for (mode, zone) in [("", ""), ("<forward mode='nat'/>", ""), ("<forward mode='route'/>", ""), ("", " zone='mine'")]
     {
         firewall.add(&started(mode, zone)).await.expect("put");

@@ -44,9 +44,10 @@ fn rules_come_and_go_whole() {
         nft.remove(&nat).await.expect("already gone");
         nft.run(&["flush", "ruleset"], String::new()).await.expect("flushed");
         nft.remove(&nat).await.expect("nothing there at all");
-        nft.reload(&[nat]).await.expect("put back");
+        nft.reload(std::slice::from_ref(&nat)).await.expect("put back");
         assert!(ruleset(&nft).await.contains("masquerade"));
-        nft.reload(&[]).await.expect("none left");
+        // Another daemon knows nothing of it.
+        Nft::default().reload(&[]).await.expect("none left");
         assert!(!ruleset(&nft).await.contains("vbt0"));
     });
 }
@@ -74,10 +75,33 @@ fn ranges_devices_and_modes() {
         nft.add(&started("", IPS)).await.expect("added");
         let text = ruleset(&nft).await;
         assert!(!text.contains("10.9.1.0/24") && text.contains("reject"), "{text}");
+        let nft = Nft::default();
         nft.reload(&[started("<forward mode='open'/>", IPS)]).await.expect("nothing to do");
         assert!(!ruleset(&nft).await.contains("vbt0"));
         let odd = Started { bridge: "vb*".to_owned(), ..started("", IPS) };
         assert!(nft.add(&odd).await.is_err());
+    });
+}
+
+#[test]
+fn a_flush_is_heard_of() {
+    alone(async {
+        let nft = Nft::default();
+        nft.add(&started("<forward mode='nat'/>", IPS)).await.expect("added");
+        let waiting = Duration::from_secs(20);
+        let flush = async {
+            nft.reload(&[]).await.expect("replaced in one step, which is no loss");
+            nft.run(&["add", "table", "inet", "other"], String::new()).await.expect("made");
+            nft.run(&["delete", "table", "inet", "other"], String::new()).await.expect("not ours");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            nft.run(&["flush", "ruleset"], String::new()).await.expect("flushed");
+        };
+        let (lost, ()) = tokio::join!(tokio::time::timeout(waiting, nft.lost()), flush);
+        lost.expect("heard of");
+        assert!(tokio::time::timeout(waiting, nft.lost()).await.is_ok(), "still lost");
+        nft.reload(&[]).await.expect("what was added comes back");
+        assert!(ruleset(&nft).await.contains("masquerade"));
+        assert!(tokio::time::timeout(Duration::from_millis(300), nft.lost()).await.is_err(), "all is there");
     });
 }
 
