@@ -5,6 +5,7 @@
 //! below are pure. Of a domain only its CPU is known here: the host model that it may ask for is in the document.
 
 pub mod arch;
+pub mod cpu_baseline;
 pub mod cpu_map;
 pub mod cpu_model;
 pub mod domain;
@@ -19,11 +20,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
-use virtbus_api::{Error, ErrorCode, Result};
+use virtbus_api::flags::BaselineFlags;
+use virtbus_api::hypervisor::CpuComparison;
+use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
 use virtbus_schema::capabilities::Capabilities;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::cpu::{CpuMatch, CpuMode};
+use virtbus_schema::domain::cpu::{Cpu, CpuFallback, CpuMatch, CpuMode};
 use virtbus_schema::domain_capabilities::DomainCapabilities;
+use virtbus_schema::{CpuDocument, KnownCpu};
 
 use crate::process::capabilities::{Accel, Cache, MachineType, QemuCaps};
 use arch::{ARCHES, Arch};
@@ -208,6 +212,50 @@ impl Documents {
         let map = blocking(move || CpuMap::load(&directory, family)).await?;
         let map = map.map_err(|error| Error::system("CPU map", &error))?;
         Ok(map.models.into_iter().map(|it| it.name).collect())
+    }
+
+    /// The most that all of these CPUs have. Without the CPU map only equal models have anything in common.
+    ///
+    /// # Errors
+    /// `CONFIG_UNSUPPORTED` for an unknown architecture, `OPERATION_FAILED` for CPUs of different ones; see
+    /// [`cpu_baseline::baseline`].
+    pub async fn baseline_cpu(&self, cpus: Vec<KnownCpu>, flags: BaselineFlags) -> Result<Cpu> {
+        let Some(first) = cpus.first() else {
+            return Err(Error::invalid_arg("no CPUs were given"));
+        };
+        let arch = Arch::named(&first.arch).ok_or_else(|| {
+            Error::unsupported_config(format!("Unknown architecture {}", first.arch)).in_domain(ErrorDomain::Cpu)
+        })?;
+        if let Some(other) = cpus.iter().find(|it| it.arch != first.arch) {
+            let text = format!("CPUs are incompatible: architectures {} and {}", first.arch, other.arch);
+            return Err(Error::failed(text).in_domain(ErrorDomain::Cpu));
+        }
+        let Some(family) = arch.map_family().filter(|_| arch.is_x86()) else {
+            let any_name = arch.map_family().is_none();
+            return cpu_baseline::same(&cpus, if any_name { CpuFallback::Allow } else { CpuFallback::Forbid });
+        };
+        let directory = self.map_directory.clone();
+        let map = blocking(move || CpuMap::load(&directory, family)).await?;
+        let map = map.map_err(|error| Error::system("CPU map", &error))?;
+        cpu_baseline::baseline(&map, &cpus, flags)
+    }
+
+    /// How the host's CPU compares with another one.
+    ///
+    /// # Errors
+    /// See [`cpu_baseline::compare`]; `NO_SUPPORT` on hosts whose CPUs the map does not describe by features.
+    pub async fn compare_cpu(&self, cpu: &CpuDocument) -> Result<CpuComparison> {
+        let facts = self.facts().await?;
+        if let CpuDocument::Known(cpu) = cpu
+            && cpu.arch != facts.arch.name
+        {
+            let text = format!("CPU arch {} does not match host arch", cpu.arch);
+            return Ok(CpuComparison::Incompatible(text));
+        }
+        match &facts.map {
+            Some(map) if facts.arch.is_x86() => cpu_baseline::compare(map, &facts.cpu.cpu, cpu),
+            _ => Err(Error::no_support("virConnectCompareCPU on this host")),
+        }
     }
 
     /// The most vCPUs of a guest of this kind, as `virConnectGetMaxVcpus` has it: a limit of old for translated guests, the

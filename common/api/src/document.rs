@@ -3,8 +3,8 @@
 //! Which elements there are is the schema's knowledge; no engine sees text.
 
 use virtbus_schema::{
-    Domain, FormatOptions, Network, NetworkPort, Secret, StoragePool, StorageVolume, storage_pool::PoolKind,
-    storage_pool::PoolSource, xml,
+    CpuDocument, Domain, FormatOptions, KnownCpu, Network, NetworkPort, Secret, StoragePool, StorageVolume,
+    domain::Cpu, storage_pool::PoolKind, storage_pool::PoolSource, xml,
 };
 
 use crate::{
@@ -89,6 +89,21 @@ pub fn parse_secret(text: &str, strict: bool) -> Result<Box<Secret>> {
 /// Writes a secret; no value is in it.
 pub fn format_secret(secret: &Secret) -> String {
     secret.format(FormatOptions::default())
+}
+
+/// Reads a CPU to compare with.
+pub fn parse_cpu(text: &str) -> Result<CpuDocument> {
+    CpuDocument::parse(text).map_err(|it| fault(&it, ErrorDomain::Cpu).in_domain(ErrorDomain::Cpu))
+}
+
+/// Reads a CPU that says what it is.
+pub fn parse_known_cpu(text: &str) -> Result<KnownCpu> {
+    KnownCpu::parse(text).map_err(|it| fault(&it, ErrorDomain::Cpu).in_domain(ErrorDomain::Cpu))
+}
+
+/// Writes a CPU by itself.
+pub fn format_cpu(cpu: &Cpu) -> String {
+    xml::to_string(cpu, CpuDocument::ROOT, FormatOptions::default())
 }
 
 impl From<&xml::Error> for Error {

@@ -6,8 +6,9 @@ pub mod storage;
 use std::{collections::HashMap, sync::Arc};
 
 use virtbus_api::{
-    DomainRef, Error as ApiError, HypervisorDriver, document,
-    flags::{DefineFlags, ListFilter, StartFlags},
+    DomainRef, Error as ApiError, ErrorCode, ErrorDomain, HypervisorDriver, document,
+    flags::{BaselineFlags, CompareFlags, DefineFlags, ListFilter, StartFlags},
+    hypervisor::CpuComparison,
 };
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
 
@@ -147,6 +148,26 @@ impl Connect {
         let [emulator, arch, machine, virt] = [emulatorbin, arch, machine, virttype].map(optional);
         let document = self.cx.driver.domain_capabilities(emulator, arch, machine, virt).await?;
         Ok(document.to_xml())
+    }
+
+    /// The most that all of these CPUs have, as a guest's CPU.
+    #[zbus(name = "BaselineCPU", out_args("cpu"))]
+    async fn baseline_cpu(&self, xml_cpus: Vec<String>, flags: u32) -> Result<String> {
+        let flags: BaselineFlags = params::word(flags, "virConnectBaselineCPU")?;
+        let cpus = xml_cpus.iter().map(|it| document::parse_known_cpu(it)).collect::<virtbus_api::Result<_>>()?;
+        Ok(document::format_cpu(&self.cx.driver.baseline_cpu(cpus, flags).await?))
+    }
+
+    /// How the host's CPU compares: 0 incompatible, 1 identical, 2 superset.
+    #[zbus(name = "CompareCPU", out_args("result"))]
+    async fn compare_cpu(&self, xmldesc: &str, flags: u32) -> Result<i32> {
+        let flags: CompareFlags = params::word(flags, "virConnectCompareCPU")?;
+        match self.cx.driver.compare_cpu(document::parse_cpu(xmldesc)?).await? {
+            CpuComparison::Incompatible(why) if flags.contains(CompareFlags::FAIL_INCOMPATIBLE) => {
+                Err(ApiError::new(ErrorCode::CpuIncompatible, why).in_domain(ErrorDomain::Cpu).into())
+            }
+            found => Ok(found.number()),
+        }
     }
 
     #[zbus(name = "GetCPUModelNames", out_args("models"))]

@@ -1,10 +1,15 @@
 //! The host and its hypervisor.
 
-use virtbus_api::{Error, ErrorDomain};
+use virtbus_api::{
+    Error, ErrorCode, ErrorDomain, document,
+    flags::{BaselineFlags, CompareFlags},
+    hypervisor::CpuComparison,
+};
 use virtbus_proto::{
     Procedure,
     table::{
-        ConnectGetCapabilities, ConnectGetCapabilitiesReply, ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply,
+        ConnectBaselineCpu, ConnectBaselineCpuReply, ConnectCompareCpu, ConnectCompareCpuReply, ConnectGetCapabilities,
+        ConnectGetCapabilitiesReply, ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply,
         ConnectGetDomainCapabilities, ConnectGetDomainCapabilitiesReply, ConnectGetHostname, ConnectGetHostnameReply,
         ConnectGetLibVersion, ConnectGetLibVersionReply, ConnectGetMaxVcpus, ConnectGetMaxVcpusReply, ConnectGetType,
         ConnectGetTypeReply, ConnectGetVersion, ConnectGetVersionReply, NodeGetCellsFreeMemory,
@@ -98,6 +103,22 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
             let (emulator, arch, machine) = (a.emulatorbin.as_deref(), a.arch.as_deref(), a.machine.as_deref());
             let it = cx.driver.domain_capabilities(emulator, arch, machine, a.virttype.as_deref()).await?;
             Ok(ConnectGetDomainCapabilitiesReply { capabilities: it.to_xml() })
+        })
+        .on(|cx, a: ConnectCompareCpu| async move {
+            let flags: CompareFlags = from_wire::flags(&a, a.flags)?;
+            let found = cx.driver.compare_cpu(document::parse_cpu(&a.xml)?).await?;
+            match found {
+                CpuComparison::Incompatible(why) if flags.contains(CompareFlags::FAIL_INCOMPATIBLE) => {
+                    Err(Error::new(ErrorCode::CpuIncompatible, why).in_domain(ErrorDomain::Cpu).into())
+                }
+                found => Ok(ConnectCompareCpuReply { result: found.number() }),
+            }
+        })
+        .on(|cx, a: ConnectBaselineCpu| async move {
+            let flags: BaselineFlags = from_wire::flags(&a, a.flags)?;
+            let read = a.xml_cpus.iter().map(|it| document::parse_known_cpu(it)).collect::<virtbus_api::Result<_>>()?;
+            let cpu = cx.driver.baseline_cpu(read, flags).await?;
+            Ok(ConnectBaselineCpuReply { cpu: document::format_cpu(&cpu) })
         })
         .on(|cx, a: ConnectGetCpuModelNames| async move {
             from_wire::no_flags(&a, a.flags)?;

@@ -4,6 +4,7 @@
 //! the host, the machine types and QEMU: what depends on them is filled into these types by the daemons.
 
 pub mod capabilities;
+pub mod cpu_document;
 pub mod domain;
 pub mod domain_capabilities;
 pub mod domain_status;
@@ -20,6 +21,7 @@ pub mod storage_pool_status;
 pub mod storage_vol;
 mod strict;
 
+pub use cpu_document::{CpuDocument, KnownCpu};
 pub use domain::Domain;
 pub use network::Network;
 pub use network_port::NetworkPort;

@@ -78,6 +78,28 @@ pub fn describe_guest(map: &CpuMap, cpu: &CpuFacts, models: &[CpuModel]) -> Opti
     })
 }
 
+/// Describes a CPU by whichever model is nearest, no hypervisor asked; by `preferred` if that is one for guests.
+#[must_use]
+pub fn describe_any(map: &CpuMap, cpu: &CpuFacts, preferred: Option<&str>) -> Option<Description> {
+    // Whether it has what the model once had is said in any case.
+    let try_model = |model| candidate(cpu, model, &model.removed.difference(&cpu.features).copied().collect());
+    let is_foreign = |model: &Model| cpu.vendor.is_some() && model.vendor.is_some() && model.vendor != cpu.vendor;
+    let preferred = preferred.and_then(|it| map.model(it)).filter(|it| it.decode_guest && !is_foreign(it));
+    let mut found = match preferred {
+        Some(model) => description(map, &try_model(model)),
+        None => nearest(map, cpu, |model| model.decode_guest.then(|| try_model(model)))?,
+    };
+    // That comes last here, whatever its place in the map (observed).
+    let had = |name: &String| {
+        let feature = map.feature(name);
+        feature.is_some_and(|it| map.model(&found.model).is_some_and(|model| model.removed.contains(&it)))
+    };
+    let (last, mut disable): (Vec<_>, Vec<_>) = found.disable.iter().cloned().partition(had);
+    disable.extend(last);
+    found.disable = disable;
+    Some(found)
+}
+
 fn candidate<'m>(cpu: &CpuFacts, model: &'m Model, blockers: &FeatureSet) -> Candidate<'m> {
     let require: FeatureSet = cpu.features.difference(&model.features).copied().collect();
     let missing = model.features.difference(&cpu.features);
@@ -111,12 +133,12 @@ fn nearest<'m>(
             best = Some(candidate);
         }
     }
+    best.map(|it| description(map, &it))
+}
+
+fn description(map: &CpuMap, it: &Candidate<'_>) -> Description {
     let names = |set: &FeatureSet| set.iter().filter_map(|it| Some(map.features.get(*it)?.name.clone())).collect();
-    best.map(|it| Description {
-        model: it.model.name.clone(),
-        require: names(&it.require),
-        disable: names(&it.disable),
-    })
+    Description { model: it.model.name.clone(), require: names(&it.require), disable: names(&it.disable) }
 }
 
 #[cfg(test)]

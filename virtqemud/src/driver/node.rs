@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use virtbus_api::{
     Error, ParamValue, Result, TypedParam,
-    hypervisor::{Node, NodeInfo, node::CpuMap},
+    flags::BaselineFlags,
+    hypervisor::{CpuComparison, Node, NodeInfo, node::CpuMap},
 };
 use virtbus_host::{cpu, memory};
-use virtbus_schema::{capabilities::Capabilities, domain_capabilities::DomainCapabilities};
+use virtbus_schema::{
+    CpuDocument, KnownCpu, capabilities::Capabilities, domain::Cpu, domain_capabilities::DomainCapabilities,
+};
 
 use super::Qemu;
 
@@ -89,6 +92,14 @@ impl Node for Qemu {
     ) -> Result<DomainCapabilities> {
         let emulators = &self.shared.capabilities;
         self.shared.documents.domain_capabilities(emulators, emulator, arch, machine, virt).await
+    }
+
+    async fn compare_cpu(&self, cpu: CpuDocument) -> Result<CpuComparison> {
+        self.shared.documents.compare_cpu(&cpu).await
+    }
+
+    async fn baseline_cpu(&self, cpus: Vec<KnownCpu>, flags: BaselineFlags) -> Result<Cpu> {
+        self.shared.documents.baseline_cpu(cpus, flags).await
     }
 
     async fn cpu_models(&self, arch: &str) -> Result<Vec<String>> {

@@ -197,6 +197,24 @@ bitflags! {
         const IO_ERRORS = 1 << 2;
     }
 
+    /// How the common denominator of CPUs is written.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct BaselineFlags: u32 {
+        /// `VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES`.
+        const EXPAND_FEATURES = 1 << 0;
+        /// `VIR_CONNECT_BASELINE_CPU_MIGRATABLE`.
+        const MIGRATABLE = 1 << 1;
+    }
+
+    /// How CPUs are compared.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct CompareFlags: u32 {
+        /// `VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE`.
+        const FAIL_INCOMPATIBLE = 1 << 0;
+        /// `VIR_CONNECT_COMPARE_CPU_VALIDATE_XML`.
+        const VALIDATE_XML = 1 << 1;
+    }
+
     /// Which snapshots a list holds; bits of one group are alternatives, groups add up.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
     pub struct SnapshotFilter: u32 {

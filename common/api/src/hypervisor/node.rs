@@ -1,10 +1,11 @@
 //! The host and the hypervisor on it.
 
 use async_trait::async_trait;
-use virtbus_schema::capabilities::Capabilities;
+use virtbus_schema::{CpuDocument, KnownCpu, capabilities::Capabilities, domain::Cpu};
 
 use crate::{
     error::{Error, Result},
+    flags::BaselineFlags,
     params::TypedParam,
 };
 
@@ -34,6 +35,28 @@ pub struct NodeInfo {
 pub struct CpuMap {
     /// One entry per present CPU: on line or not.
     pub online: Vec<bool>,
+}
+
+/// The outcome of a comparison with the host's CPU (`virCPUCompareResult`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CpuComparison {
+    /// The host lacks something, and what.
+    Incompatible(String),
+    /// The same.
+    Identical,
+    /// The host has more.
+    Superset,
+}
+
+impl CpuComparison {
+    /// libvirt's number.
+    pub fn number(&self) -> i32 {
+        match self {
+            Self::Incompatible(_) => 0,
+            Self::Identical => 1,
+            Self::Superset => 2,
+        }
+    }
 }
 
 /// What a daemon can say of its host and hypervisor. None of it waits for a guest.
@@ -72,6 +95,16 @@ pub trait Node: Send + Sync {
     /// Names of the CPU models known for an architecture.
     async fn cpu_models(&self, _arch: &str) -> Result<Vec<String>> {
         Err(Error::no_support("virConnectGetCPUModelNames"))
+    }
+
+    /// How the host's CPU compares with another one: it lacks something, is the same, or has more.
+    async fn compare_cpu(&self, _cpu: CpuDocument) -> Result<CpuComparison> {
+        Err(Error::no_support("virConnectCompareCPU"))
+    }
+
+    /// The most that all of these CPUs have, in a guest's words.
+    async fn baseline_cpu(&self, _cpus: Vec<KnownCpu>, _flags: BaselineFlags) -> Result<Cpu> {
+        Err(Error::no_support("virConnectBaselineCPU"))
     }
 
     /// The host in figures.

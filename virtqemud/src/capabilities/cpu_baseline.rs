@@ -1,0 +1,260 @@
+//! Comparing CPUs by the CPU map: what several have in common, and whether the host has what another one has.
+//!
+//! Sets of features, nothing else; the outcomes are the reference's, recorded for pairs of models of all ages.
+
+use virtbus_api::flags::BaselineFlags;
+use virtbus_api::hypervisor::CpuComparison;
+use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
+use virtbus_schema::domain::cpu::{Cpu, CpuFallback, CpuFeature, CpuMatch, CpuMode, CpuModel, CpuPolicy};
+use virtbus_schema::{CpuDocument, KnownCpu};
+
+use super::cpu_map::{CpuMap, FeatureSet};
+use super::cpu_model::{CpuFacts, describe_any};
+
+/// A guest with this cannot be moved to another host.
+const NOT_MIGRATABLE: &str = "invtsc";
+
+/// The most that all of these CPUs, of one family, have.
+///
+/// # Errors
+/// `INTERNAL_ERROR` for a model or feature the map does not know, `OPERATION_FAILED` for CPUs of different vendors or with
+/// nothing in common.
+pub fn baseline(map: &CpuMap, cpus: &[KnownCpu], flags: BaselineFlags) -> Result<Cpu> {
+    let mut common: Option<FeatureSet> = None;
+    let (mut vendor, mut made_by): (Option<String>, Option<String>) = (None, None);
+    for cpu in cpus {
+        let features = known(map, cpu)?;
+        // Only vendors that are said must agree; else the last model's decides which models are near (observed).
+        made_by = map.model(&cpu.model).and_then(|it| it.vendor.clone()).or(made_by);
+        let said = cpu.vendor.clone();
+        if let Some(name) = said.as_ref().filter(|it| !map.vendors.iter().any(|(known, _)| known == *it)) {
+            return Err(failed(format!("Unknown CPU vendor {name}")));
+        }
+        if vendor.is_some() && said.is_some() && vendor != said {
+            return Err(failed("CPU vendors do not match"));
+        }
+        vendor = vendor.or(said);
+        common = Some(match common {
+            Some(before) => before.intersection(&features).copied().collect(),
+            None => features,
+        });
+    }
+    let mut features = common.unwrap_or_default();
+    if features.is_empty() {
+        return Err(failed("CPUs are incompatible"));
+    }
+    if flags.contains(BaselineFlags::MIGRATABLE)
+        && let Some(kept_here) = map.feature(NOT_MIGRATABLE)
+    {
+        features.remove(&kept_here);
+    }
+    let name = cpus.first().map(|it| it.model.as_str());
+    let name = name.filter(|name| cpus.iter().all(|it| it.model == *name));
+    let facts = CpuFacts { vendor: vendor.clone().or(made_by), signature: None, features };
+    let found =
+        describe_any(map, &facts, name).ok_or_else(|| failed("no CPU model is near what the CPUs have in common"))?;
+    let all_say = cpus.iter().all(|it| it.vendor.is_some());
+    let fallback = if name == Some(found.model.as_str()) { CpuFallback::Forbid } else { CpuFallback::Allow };
+    let mut cpu = guest(&found.model, fallback, vendor.filter(|_| all_say));
+    let feature = |policy| move |name: String| CpuFeature { policy, name };
+    cpu.features.extend(found.require.into_iter().map(feature(CpuPolicy::Require)));
+    cpu.features.extend(found.disable.into_iter().map(feature(CpuPolicy::Disable)));
+    if flags.contains(BaselineFlags::EXPAND_FEATURES) {
+        expand(map, &mut cpu);
+    }
+    Ok(cpu)
+}
+
+/// For families without a map of features: the one model that all name.
+///
+/// # Errors
+/// `OPERATION_FAILED` when they name different ones.
+pub fn same(cpus: &[KnownCpu], fallback: CpuFallback) -> Result<Cpu> {
+    let Some((first, rest)) = cpus.split_first() else { return Err(failed("there are no CPUs")) };
+    match rest.iter().find(|it| it.model != first.model) {
+        Some(_) => Err(failed("CPUs are incompatible")),
+        None => Ok(guest(&first.model, fallback, None)),
+    }
+}
+
+fn guest(model: &str, fallback: CpuFallback, vendor: Option<String>) -> Cpu {
+    Cpu {
+        mode: Some(CpuMode::Custom),
+        matching: Some(CpuMatch::Exact),
+        model: Some(CpuModel { fallback: Some(fallback), vendor_id: None, name: model.to_owned() }),
+        vendor,
+        ..Cpu::default()
+    }
+}
+
+/// Says all features of the model beside it, in the order of their names.
+fn expand(map: &CpuMap, cpu: &mut Cpu) {
+    let model = cpu.model.as_ref().and_then(|it| map.model(&it.name));
+    for index in model.into_iter().flat_map(|it| &it.features) {
+        if let Some(feature) = map.features.get(*index)
+            && !cpu.features.iter().any(|it| it.name == feature.name)
+        {
+            cpu.features.push(CpuFeature { policy: CpuPolicy::Require, name: feature.name.clone() });
+        }
+    }
+    cpu.features.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+/// How the host compares; both are of the architecture of the map.
+///
+/// # Errors
+/// `INTERNAL_ERROR` for a model or feature the map does not know.
+pub fn compare(map: &CpuMap, host: &CpuFacts, cpu: &CpuDocument) -> Result<CpuComparison> {
+    let (mut sets, vendor, strict) = match cpu {
+        CpuDocument::Known(cpu) => (Sets { required: known(map, cpu)?, ..Sets::default() }, cpu.vendor.clone(), false),
+        CpuDocument::Wanted(cpu) => {
+            let Some(model) = &cpu.model else { return Ok(CpuComparison::Superset) };
+            let mut sets = Sets { required: model_of(map, &model.name)?, ..Sets::default() };
+            for feature in &cpu.features {
+                sets.add(feature_of(map, &feature.name)?, feature.policy);
+            }
+            (sets, cpu.vendor.clone(), cpu.matching == Some(CpuMatch::Strict))
+        }
+    };
+    if let Some(vendor) = vendor.filter(|it| host.vendor.as_ref() != Some(it)) {
+        let text = format!("host CPU vendor does not match required CPU vendor {vendor}");
+        return Ok(CpuComparison::Incompatible(text));
+    }
+    let names = |set: &FeatureSet| {
+        let names: Vec<_> = set.iter().filter_map(|it| Some(map.features.get(*it)?.name.as_str())).collect();
+        names.join(", ")
+    };
+    let forbidden: FeatureSet = sets.forbidden.intersection(&host.features).copied().collect();
+    if !forbidden.is_empty() {
+        return Ok(CpuComparison::Incompatible(format!("Host CPU provides forbidden features: {}", names(&forbidden))));
+    }
+    sets.required.retain(|it| !sets.disabled.contains(it));
+    let missing: FeatureSet = sets.required.difference(&host.features).copied().collect();
+    if !missing.is_empty() {
+        let text = format!("Host CPU does not provide required features: {}", names(&missing));
+        return Ok(CpuComparison::Incompatible(text));
+    }
+    let spoken_of = |it: &usize| sets.required.contains(it) || sets.others.contains(it) || sets.disabled.contains(it);
+    let extra: FeatureSet = host.features.iter().copied().filter(|it| !spoken_of(it)).collect();
+    if extra.is_empty() {
+        Ok(CpuComparison::Identical)
+    } else if strict {
+        let text = format!("Host CPU does not strictly match guest CPU: Extra features: {}", names(&extra));
+        Ok(CpuComparison::Incompatible(text))
+    } else {
+        Ok(CpuComparison::Superset)
+    }
+}
+
+/// What is said of features, by what it means for the host.
+#[derive(Default)]
+struct Sets {
+    required: FeatureSet,
+    disabled: FeatureSet,
+    forbidden: FeatureSet,
+    /// Forced or optional: the host may have them or not.
+    others: FeatureSet,
+}
+
+impl Sets {
+    fn add(&mut self, feature: usize, policy: CpuPolicy) {
+        let set = match policy {
+            CpuPolicy::Require => &mut self.required,
+            CpuPolicy::Disable => &mut self.disabled,
+            CpuPolicy::Forbid => &mut self.forbidden,
+            CpuPolicy::Force | CpuPolicy::Optional => &mut self.others,
+        };
+        set.insert(feature);
+    }
+}
+
+/// What a CPU that says what it is has.
+fn known(map: &CpuMap, cpu: &KnownCpu) -> Result<FeatureSet> {
+    let mut features = model_of(map, &cpu.model)?;
+    for feature in &cpu.features {
+        features.insert(feature_of(map, &feature.name)?);
+    }
+    Ok(features)
+}
+
+fn model_of(map: &CpuMap, name: &str) -> Result<FeatureSet> {
+    let unknown = || Error::internal(format!("Unknown CPU model {name}")).in_domain(ErrorDomain::Cpu);
+    map.model(name).map(|it| it.features.clone()).ok_or_else(unknown)
+}
+
+fn feature_of(map: &CpuMap, name: &str) -> Result<usize> {
+    let unknown = || Error::internal(format!("Unknown CPU feature {name}")).in_domain(ErrorDomain::Cpu);
+    map.feature(name).ok_or_else(unknown)
+}
+
+fn failed(detail: impl Into<String>) -> Error {
+    Error::new(ErrorCode::OperationFailed, detail).in_domain(ErrorDomain::Cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::capabilities::cpu_map::{DIRECTORY, for_tests};
+
+    fn named(model: &str) -> KnownCpu {
+        KnownCpu { arch: "x86_64".into(), model: model.into(), vendor: None, features: Vec::new() }
+    }
+
+    fn shown(cpu: &Cpu) -> String {
+        let model = cpu.model.as_ref().expect("a model");
+        let mut text = model.name.clone();
+        if model.fallback == Some(CpuFallback::Forbid) {
+            text.push('!');
+        }
+        for feature in &cpu.features {
+            text.push_str(if feature.policy == CpuPolicy::Require { " +" } else { " -" });
+            text.push_str(&feature.name);
+        }
+        text
+    }
+
+    /// Recorded from libvirt 11.3, whose map must be installed.
+    #[test]
+    fn pairs_of_models_have_in_common_what_the_reference_says() {
+        let Ok(map) = CpuMap::load(Path::new(DIRECTORY), "x86") else {
+            println!("skipped: no {DIRECTORY}");
+            return;
+        };
+        for line in include_str!("tests/baseline.txt").lines().filter(|it| !it.starts_with('#')) {
+            let (models, wanted) = line.split_once(": ").expect("models and an outcome");
+            let cpus: Vec<_> = models.split(' ').map(named).collect();
+            let cpu = baseline(&map, &cpus, BaselineFlags::empty()).expect(models);
+            assert_eq!(shown(&cpu), wanted, "{models}");
+        }
+    }
+
+    #[test]
+    fn vendors_that_are_said_must_agree_and_names_must_be_known() {
+        let map = for_tests();
+        let said = |model: &str, vendor: &str| KnownCpu { vendor: Some(vendor.to_owned()), ..named(model) };
+        let code = |cpus: &[KnownCpu]| baseline(&map, cpus, BaselineFlags::empty()).expect_err("refused").code;
+        assert_eq!(code(&[named("no-such")]), ErrorCode::InternalError);
+        assert_eq!(code(&[said("small", "Nobody")]), ErrorCode::OperationFailed);
+        assert_eq!(shown(&baseline(&map, &[said("Amd1", "AMD")], BaselineFlags::empty()).expect("one")), "Amd1!");
+    }
+
+    #[test]
+    fn a_host_lacks_is_or_has_more() {
+        let map = for_tests();
+        let features = |names: &[&str]| names.iter().map(|it| map.feature(it).expect(it)).collect::<FeatureSet>();
+        let host = CpuFacts { features: features(&["sse2", "pni"]), vendor: Some("AMD".into()), signature: None };
+        let asked = |text: &str| compare(&map, &host, &CpuDocument::parse(text).expect("a CPU")).expect("an outcome");
+        let small = "<cpu match='exact'><model>small</model>";
+        assert_eq!(asked(&format!("{small}</cpu>")), CpuComparison::Superset);
+        assert_eq!(asked(&format!("{small}<feature policy='require' name='pni'/></cpu>")), CpuComparison::Identical);
+        for lacking in ["require' name='aes", "forbid' name='pni"] {
+            let found = asked(&format!("{small}<feature policy='{lacking}'/></cpu>"));
+            assert!(matches!(found, CpuComparison::Incompatible(_)), "{lacking}: {found:?}");
+        }
+        assert_eq!(asked(&format!("{small}<feature policy='optional' name='aes'/></cpu>")), CpuComparison::Superset);
+        let strict = asked("<cpu match='strict'><model>small</model></cpu>");
+        assert!(matches!(strict, CpuComparison::Incompatible(_)), "{strict:?}");
+    }
+}
