@@ -40,6 +40,7 @@ impl Files {
     /// # Errors
     /// When the directory exists and cannot be listed.
     pub(super) fn load(&self) -> Result<Vec<Kept>> {
+        self.sweep();
         let loaded = self.definitions.load(|text| {
             let document = Secret::parse(text).map_err(|fault| fault.to_string())?;
             let uuid = document.uuid.ok_or_else(|| "it has no UUID".to_owned())?;
@@ -58,6 +59,19 @@ impl Files {
             Kept { uuid, document: Arc::new(document), value }
         };
         Ok(loaded.definitions.into_iter().map(|it| with_value(it.document)).collect())
+    }
+
+    /// Removes what a daemon was writing when it was killed: it never came to count, and may hold a value.
+    fn sweep(&self) {
+        for path in std::fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|it| it.path()) {
+            let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+            if !name.ends_with(".base64.new") && !name.ends_with(".xml.new") {
+                continue;
+            }
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), "what is left of a secret cannot be removed: {error}");
+            }
+        }
     }
 
     /// Writes a document; when this returns it survives a crash of the host.

@@ -133,6 +133,8 @@ async fn a_file_that_cannot_be_understood_is_left_alone() {
     fs::create_dir(&directory).expect("made");
     fs::write(directory.join("junk.xml"), "<secret>").expect("written");
     fs::write(directory.join("other.xml"), document(1, "", "")).expect("written");
+    // Killed while writing.
+    fs::write(directory.join(format!("{FIRST}.base64.new")), "eA").expect("written");
     for number in [1, 2, 3] {
         let name = format!("90d00000-1111-4000-8000-0000000000a{number}");
         let usage = if number == 3 { "tls b" } else { "tls a" };

@@ -1,4 +1,4 @@
-//! The size of a Hyper-V image ([MS-VHDX]): a region table at 192 KiB names the metadata region, whose table names the item
+//! The size of a Hyper-V image (MS-VHDX of Microsoft): a region table at 192 KiB names the metadata region, whose table names the item
 //! with the virtual disk size.
 
 use std::fs::File;
