@@ -205,9 +205,9 @@ impl Owner {
             Command::Delete(flags) => self.delete(flags, reply),
             Command::Refresh => self.refresh(reply),
             Command::CreateVolume(document, source, flags) => self.create_volume(document, source, flags, reply),
-            Command::DeleteVolume(name, flags) => self.delete_volume(&name, flags, reply),
-            Command::ResizeVolume(name, capacity, flags) => self.resize_volume(&name, capacity, flags, reply),
-            Command::WipeVolume(name, algorithm) => self.wipe_volume(&name, algorithm, reply),
+            Command::DeleteVolume(name, flags) => self.delete_volume(name, flags, reply),
+            Command::ResizeVolume(name, capacity, flags) => self.resize_volume(name, capacity, flags, reply),
+            Command::WipeVolume(name, algorithm) => self.wipe_volume(name, algorithm, reply),
             Command::HoldVolume(name) => self.hold_volume(&name, reply),
             Command::Reread(name) => self.reread(&name, reply),
             Command::Noticed(volume) => self.notice(volume),
@@ -219,6 +219,17 @@ impl Owner {
         if std::mem::take(&mut self.changed) {
             self.handle.publish(self.view.clone());
         }
+    }
+
+    /// Answers when something has been done. The view is published first: who asks upon the answer sees what was done.
+    fn answer(&mut self, reply: Reply, result: Result<Answer>) {
+        self.publish();
+        answer(reply, result);
+    }
+
+    /// As `answer` with success or an error.
+    fn answer_done(&mut self, reply: Reply, result: Result<()>) {
+        self.answer(reply, result.map(|()| Answer::Done));
     }
 
     /// Tells everyone what happened. The view is published first: who asks upon an event sees what it is about.

@@ -89,16 +89,13 @@ impl Storage {
         let made = handle.volume(&self.shared, Command::CreateVolume(document, source, flags)).await?;
         Ok(handle.view().volume_ref(&made))
     }
+}
 
-    /// Takes hold of a volume and opens its content.
-    async fn open(&self, volume: &VolumeRef, write: bool) -> Result<(Handle, Hold, std::fs::File)> {
-        let (handle, found) = self.find_volume(volume)?;
-        let hold = handle.hold(&self.shared, found.name()).await?;
-        let path = hold.volume.path().to_owned();
-        let name = format!("volume '{}'", path.display());
-        let content = blocking::look(name, move || transfer::open(&path, write)).await?;
-        Ok((handle, hold, content))
-    }
+/// Opens the content of a volume.
+async fn open(volume: &Volume, write: bool) -> Result<std::fs::File> {
+    let path = volume.path().to_owned();
+    let name = format!("volume '{}'", path.display());
+    blocking::look(name, move || transfer::open(&path, write)).await
 }
 
 #[async_trait]
@@ -190,10 +187,10 @@ impl Volumes for Storage {
         length: u64,
         flags: TransferFlags,
     ) -> Result<Box<dyn VolumeReader>> {
-        let (_, hold, content) = self.open(volume, false).await?;
+        let (_, found) = self.find_volume(volume)?;
+        let content = open(&found, false).await?;
         let span = Span { offset, length, sparse: flags.contains(TransferFlags::SPARSE) };
-        let path = hold.volume.path().to_owned();
-        Ok(Box::new(Reader::new(content, path, span, hold)?))
+        Ok(Box::new(Reader::new(content, found.path().to_owned(), span)?))
     }
 
     async fn upload(
@@ -203,7 +200,9 @@ impl Volumes for Storage {
         length: u64,
         flags: TransferFlags,
     ) -> Result<Box<dyn VolumeWriter>> {
-        let (handle, hold, content) = self.open(volume, true).await?;
+        let (handle, found) = self.find_volume(volume)?;
+        let hold = handle.hold(&self.shared, found.name()).await?;
+        let content = open(&hold.volume, true).await?;
         let span = Span { offset, length, sparse: flags.contains(TransferFlags::SPARSE) };
         let (path, name) = (hold.volume.path().to_owned(), hold.volume.name().to_owned());
         let shared = Arc::clone(&self.shared);

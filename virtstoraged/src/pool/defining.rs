@@ -8,7 +8,6 @@ use virtbus_schema::{FormatOptions, StoragePool};
 use super::{
     Owner,
     admission::Busy,
-    answer_done,
     command::Reply,
     job::{Apply, Job},
 };
@@ -32,7 +31,7 @@ impl Owner {
                     owner.view.definition = Some(document);
                     owner.emit_lifecycle(PoolLifecycle::Defined);
                 }
-                answer_done(reply, saved);
+                owner.answer_done(reply, saved);
             });
             apply
         });
@@ -51,7 +50,7 @@ impl Owner {
                     owner.view.autostart = false;
                     owner.emit_lifecycle(PoolLifecycle::Undefined);
                 }
-                answer_done(reply, removed);
+                owner.answer_done(reply, removed);
             });
             apply
         });
@@ -69,7 +68,7 @@ impl Owner {
                     owner.view.autostart = autostart;
                     owner.changed = true;
                 }
-                answer_done(reply, linked);
+                owner.answer_done(reply, linked);
             });
             apply
         });

@@ -40,18 +40,18 @@ impl Owner {
                     Ok(found) => {
                         owner.merge(found, &touched);
                         owner.emit(PoolEventKind::Refresh);
-                        answer_done(reply, Ok(()));
+                        owner.answer_done(reply, Ok(()));
                     }
                     Err(error) if gone => {
                         owner.go_off();
-                        answer_done(reply, Err(error));
+                        owner.answer_done(reply, Err(error));
                     }
                     Err(error) => {
                         if let Some(live) = &mut owner.view.live {
                             live.state = PoolState::Inaccessible;
                             owner.changed = true;
                         }
-                        answer_done(reply, Err(error));
+                        owner.answer_done(reply, Err(error));
                     }
                 }
             });

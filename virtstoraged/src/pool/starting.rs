@@ -49,7 +49,7 @@ impl Owner {
                     owner.go_live(&cx.pool, found);
                     owner.emit_lifecycle(PoolLifecycle::Started);
                 });
-                answer_done(reply, result);
+                owner.answer_done(reply, result);
             });
             apply
         }));
@@ -89,7 +89,7 @@ impl Owner {
                     Err(error) => tracing::error!(pool = %name, "it cannot be taken over: {error}"),
                 }
                 owner.changed = true;
-                answer_done(reply, Ok(()));
+                owner.answer_done(reply, Ok(()));
             });
             apply
         }));
@@ -125,7 +125,7 @@ impl Owner {
                 if stopped.is_ok() {
                     owner.go_off();
                 }
-                answer_done(reply, stopped);
+                owner.answer_done(reply, stopped);
             });
             apply
         }));

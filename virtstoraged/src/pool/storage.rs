@@ -37,7 +37,7 @@ impl Owner {
                 if built.is_ok() {
                     owner.emit_lifecycle(PoolLifecycle::Created);
                 }
-                answer_done(reply, built);
+                owner.answer_done(reply, built);
             });
             apply
         }));
@@ -55,7 +55,7 @@ impl Owner {
                 if deleted.is_ok() {
                     owner.emit_lifecycle(PoolLifecycle::Deleted);
                 }
-                answer_done(reply, deleted);
+                owner.answer_done(reply, deleted);
             });
             apply
         }));

@@ -2,6 +2,7 @@
 //! the backend's, in jobs of which any number run side by side.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use virtbus_api::{
     Error, ErrorCode, Result,
@@ -11,13 +12,16 @@ use virtbus_api::{
 use virtbus_schema::StorageVolume;
 
 use super::{
-    Owner, answer, answer_done,
+    Owner, answer,
     command::{Answer, Reply},
     hold::Hold,
     job::Apply,
 };
 use crate::fault::{self, Faults as _};
 use crate::volume::{Volume, no_volume_named};
+
+/// How long a change waits for a stream that is about to end.
+const MOMENT: Duration = Duration::from_millis(300);
 
 impl Owner {
     /// Makes a volume. Of two that want one name at once, one gets it.
@@ -53,14 +57,41 @@ impl Owner {
                     owner.put(Arc::clone(&volume));
                     Answer::Volume(volume)
                 });
-                answer(reply, made);
+                owner.answer(reply, made);
             });
             apply
         });
     }
 
     /// Deletes a volume.
-    pub(super) fn delete_volume(&mut self, name: &str, flags: VolumeDeleteFlags, reply: Reply) {
+    pub(super) fn delete_volume(&mut self, name: String, flags: VolumeDeleteFlags, reply: Reply) {
+        self.when_free(name, move |owner, name| owner.delete_free(name, flags, reply));
+    }
+
+    /// Gives a volume another capacity.
+    pub(super) fn resize_volume(&mut self, name: String, capacity: u64, flags: VolumeResizeFlags, reply: Reply) {
+        self.when_free(name, move |owner, name| owner.resize_free(name, capacity, flags, reply));
+    }
+
+    /// Overwrites a volume.
+    pub(super) fn wipe_volume(&mut self, name: String, algorithm: WipeAlgorithm, reply: Reply) {
+        self.when_free(name, move |owner, name| owner.wipe_free(name, algorithm, reply));
+    }
+
+    /// Does `next` now, or a moment later if somebody has hold of the volume: a stream that its client has just ended may
+    /// not have heard of it yet.
+    fn when_free(&mut self, name: String, next: impl FnOnce(&mut Owner, &str) + Send + 'static) {
+        if !self.holds.is_held(&name) {
+            return next(self, &name);
+        }
+        self.volume_jobs.add(async move {
+            tokio::time::sleep(MOMENT).await;
+            let apply: Apply = Box::new(move |owner| next(owner, &name));
+            apply
+        });
+    }
+
+    fn delete_free(&mut self, name: &str, flags: VolumeDeleteFlags, reply: Reply) {
         let prepared = self.claim(name).and_then(|hold| Ok((hold, self.live_backend()?)));
         let (hold, (backend, cx)) = match prepared {
             Ok(it) => it,
@@ -73,14 +104,13 @@ impl Owner {
                     owner.count(hold.volume.allocation(), 0);
                     owner.remove(hold.volume.name());
                 }
-                answer_done(reply, deleted);
+                owner.answer_done(reply, deleted);
             });
             apply
         });
     }
 
-    /// Gives a volume another capacity.
-    pub(super) fn resize_volume(&mut self, name: &str, capacity: u64, flags: VolumeResizeFlags, reply: Reply) {
+    fn resize_free(&mut self, name: &str, capacity: u64, flags: VolumeResizeFlags, reply: Reply) {
         let prepared = self.claim(name).and_then(|hold| {
             let wanted = new_capacity(&hold.volume, capacity, flags)?;
             let grows_by = wanted.saturating_sub(hold.volume.capacity());
@@ -103,8 +133,7 @@ impl Owner {
         });
     }
 
-    /// Overwrites a volume.
-    pub(super) fn wipe_volume(&mut self, name: &str, algorithm: WipeAlgorithm, reply: Reply) {
+    fn wipe_free(&mut self, name: &str, algorithm: WipeAlgorithm, reply: Reply) {
         let prepared = self.claim(name).and_then(|hold| Ok((hold, self.live_backend()?)));
         let (hold, (backend, cx)) = match prepared {
             Ok(it) => it,
@@ -200,7 +229,7 @@ fn changed(hold: Hold, result: Result<Arc<Volume>>, reply: Reply) -> Apply {
             owner.put(Arc::clone(volume));
         }
         drop(hold);
-        answer(reply, result.map(Answer::Volume));
+        owner.answer(reply, result.map(Answer::Volume));
     })
 }
 

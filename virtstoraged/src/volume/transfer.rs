@@ -64,12 +64,11 @@ pub(crate) fn open(path: &Path, write: bool) -> Result<File> {
 pub(crate) struct Reader {
     path: PathBuf,
     pieces: mpsc::Receiver<Result<Piece>>,
-    _hold: Hold,
 }
 
 impl Reader {
-    /// Begins to read.
-    pub(crate) fn new(content: File, path: PathBuf, span: Span, hold: Hold) -> Result<Self> {
+    /// Begins to read. The volume may be deleted meanwhile; what is open stays readable.
+    pub(crate) fn new(content: File, path: PathBuf, span: Span) -> Result<Self> {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let named = path.clone();
         let work = move || {
@@ -79,7 +78,7 @@ impl Reader {
             }
         };
         abandon::start("volume download", work).map_err(|why| fault::hung("the download", why))?;
-        Ok(Self { path, pieces, _hold: hold })
+        Ok(Self { path, pieces })
     }
 }
 
