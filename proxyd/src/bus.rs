@@ -190,6 +190,8 @@ impl Relay {
                 let pending = (!flags.contains(Flags::NO_REPLY_EXPECTED)).then(|| Pending::Call(call.clone(), daemon));
                 return self.ask(call, daemon, (uid, pid), pending).await;
             }
+            // Nobody waits for the answer, so there is nothing to do.
+            Route::All(_) if flags.contains(Flags::NO_REPLY_EXPECTED) => return Ok(()),
             Route::All(question) => question,
         };
         let gathering = Arc::new(Mutex::new(Gathering::new(call.clone(), question, route::DAEMONS.len())));

@@ -166,13 +166,8 @@ impl Front {
         let mut is_leaving = false;
         loop {
             tokio::select! {
+                // A flood of calls must not keep events back, and the end comes when nothing else does.
                 biased;
-                call = calls.next() => match call {
-                    Some(Ok(message)) if message.message_type() == Type::MethodCall => dispatch.call(message).await,
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => return Err(error),
-                    None => return Ok(()),
-                },
                 event = source.next() => match event? {
                     Some(event) => signals.send(&source, event).await?,
                     None => return Ok(()),
@@ -181,6 +176,12 @@ impl Front {
                     released?;
                     is_leaving = true;
                 }
+                call = calls.next() => match call {
+                    Some(Ok(message)) if message.message_type() == Type::MethodCall => dispatch.call(message).await,
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(error),
+                    None => return Ok(()),
+                },
                 () = dispatch.finish(), if is_leaving => return Ok(()),
             }
         }

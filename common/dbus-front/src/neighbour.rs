@@ -35,6 +35,9 @@ use crate::{
 /// How long a peer may take to say who it is.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
+/// Pause after a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Connections at the same time: there are two daemons that could ask.
 const MAX_CONNECTIONS: usize = 32;
 
@@ -79,7 +82,15 @@ pub async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                let (stream, _) = accepted?;
+                let stream = match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Such as too many open files, which passes.
+                        tracing::warn!("cannot take a connection of another daemon: {error}");
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
+                };
                 let (neighbour, under_way) = (neighbour.clone(), under_way.clone());
                 let stopping = stopping.subscribe();
                 connections.spawn(async move {
