@@ -78,6 +78,7 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     drop(tasks::spawn("first steps", async move {
         begin.recover().await;
         begin.start_with_host(start_of_host).await;
+        begin.keep_rules().await;
     }));
 
     let idle_timeout = started.args.idle_timeout();

@@ -1,6 +1,7 @@
 //! The first steps of the engine: definitions, networks that run, networks that start with the host.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use virtbus_api::{Result, flags::NetworkDefineFlags, network::Networks as _};
@@ -17,6 +18,9 @@ use crate::network::{
     view::{Live, View},
 };
 use crate::registry::Wanted;
+
+/// How long rules that were put back are left alone.
+const RULES_AGAIN: Duration = Duration::from_secs(1);
 
 /// The networks that start with the host.
 #[derive(Debug)]
@@ -112,6 +116,17 @@ impl Networkd {
         let started: Vec<Started> = started.collect();
         if let Err(error) = self.shared.firewall.reload(&started).await {
             tracing::error!("the rules of networks could not be put in place: {error}");
+        }
+    }
+
+    /// Puts the rules back whenever others take them away; does not end.
+    pub async fn keep_rules(&self) {
+        loop {
+            self.shared.firewall.lost().await;
+            tracing::info!("others have taken the rules of networks away: they are put back");
+            self.reload().await;
+            // Whoever takes them away again and again is not to keep this daemon busy.
+            tokio::time::sleep(RULES_AGAIN).await;
         }
     }
 
