@@ -103,7 +103,7 @@ mod tests {
         assert_eq!((cpu.model.as_str(), cpu.features.len()), ("Nehalem", 1));
         assert!(matches!(CpuDocument::parse("<cpu mode='host-model'/>"), Ok(CpuDocument::Wanted(_))));
         let kind = |text: &str| KnownCpu::parse(text).expect_err("refused").kind;
-        assert_eq!(kind("<cpu><arch>x86_64</arch></cpu>"), ErrorKind::BadValue);
+        assert_eq!(kind("<cpu><arch>x86_64</arch></cpu>"), ErrorKind::Missing);
         assert_eq!(kind("<foo/>"), ErrorKind::BadValue);
         assert_eq!(kind("<cpu mode='host-model'/>"), ErrorKind::Unsupported);
         let twice = "<cpu><arch>a</arch><model>b</model><feature name='x'/><feature name='x'/></cpu>";
