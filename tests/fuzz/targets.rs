@@ -2,10 +2,10 @@
 //! goes out and comes in again. Used by the fuzzer and, with random input, by an ordinary test.
 
 use bytes::BufMut as _;
+use virtbus_host::image::{Header, ImageFormat};
 use virtbus_proto::testing::{Shape, shapes};
 use virtbus_qmp::codec::{Lines, Message};
 use virtbus_rpc::frame::{Decoder, Incoming};
-use virtbus_host::image::{Header, ImageFormat};
 use virtbus_schema::{Domain, Network, NetworkPort, Secret, StoragePool, StorageVolume};
 use virtbus_xml::{FormatOptions, Xml};
 

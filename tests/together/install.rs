@@ -44,8 +44,7 @@ fn a_guest_is_installed_by_import_and_cloned() {
         "--osinfo", "detect=off,require=off", "--graphics", "none", "--noautoconsole", "--boot", &boot,
         "--disk", "vol=images/first.qcow2,bus=virtio", "--network", "network=lan,model=virtio",
     ]);
-    let mut console =
-        Console::open(&world.stack, &world.stack.uri(Door::Proxy.socket()), "first", "--force").unwrap();
+    let mut console = Console::open(&world.stack, &world.stack.uri(Door::Proxy.socket()), "first", "--force").unwrap();
     console.prompt(Duration::from_secs(120)).unwrap();
     let mark = console.command("echo mark >/dev/vda; sync; grep -c vda /proc/partitions", Duration::from_secs(30));
     assert!(mark.unwrap().contains('1'));
