@@ -17,6 +17,7 @@ pub use load::StartOfHost;
 use crate::config::Config;
 use crate::firewall::Firewall;
 use crate::network::{Handle, command::Command, files::StatusFiles, view::View};
+use crate::pool;
 use crate::registry::{Claim, Registry, Reservation, Wanted};
 
 /// Events that a slow front may be behind by. Beyond it the front is told that it lags.
@@ -84,6 +85,7 @@ impl Networkd {
     /// The network a document speaks of, and the document with what it leaves open made up: UUID, MAC address, the name of
     /// the bridge.
     fn claim(&self, mut document: Box<Network>) -> Result<(Handle, Box<Network>, Reservation)> {
+        pool::check_functions(&document)?;
         let uuid = *document.uuid.get_or_insert_with(Uuid::new_v4);
         let has_bridge = document.mode().has_own_bridge();
         if has_bridge {

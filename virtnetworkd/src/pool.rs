@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
-use virtbus_api::Result;
+use virtbus_api::{Error, Result};
 use virtbus_schema::{
+    Network,
     domain::device::address::PciAddress,
     network::{ForwardAddress, ForwardDevice, ForwardInterface, ForwardMode},
 };
 
-use crate::fault;
+use crate::fault::{self, Faults as _};
 
 /// Where the kernel shows network devices.
 const DEVICES: &str = "/sys/class/net";
+/// And PCI devices.
+const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
 /// The virtual functions of the device `pf`: by PCI address for `mode='hostdev'`, else by name.
 ///
@@ -46,6 +49,21 @@ fn functions_below(
         return Err(fault::internal(format!("No usable Vf's present on SRIOV PF {pf}")));
     }
     Ok((interfaces, addresses))
+}
+
+/// Refuses a pool of PCI devices one of which is no virtual function of this host.
+///
+/// # Errors
+/// `CONFIG_UNSUPPORTED` naming the device.
+pub(crate) fn check_functions(network: &Network) -> Result<()> {
+    for ForwardAddress { device: ForwardDevice::Pci(it), .. } in network.forward.iter().flat_map(|it| &it.addresses) {
+        let name = format!("{:04x}:{:02x}:{:02x}.{:x}", it.domain, it.bus, it.slot, it.function);
+        if !Path::new(PCI_DEVICES).join(&name).join("physfn").exists() {
+            let text = format!("device '{name}' in network '{}' is not an SR-IOV Virtual Function", network.name);
+            return Err(Error::unsupported_config(text).of_networks());
+        }
+    }
+    Ok(())
 }
 
 /// `0000:01:10.2`.

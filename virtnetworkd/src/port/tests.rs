@@ -1,3 +1,5 @@
+//! What each kind of network gives its ports, and what it refuses.
+
 use super::*;
 
 fn network(inside: &str) -> Network {

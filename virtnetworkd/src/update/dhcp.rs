@@ -24,7 +24,7 @@ pub(super) fn host(network: &mut Network, command: UpdateCommand, host: DhcpHost
     let entry = Entry { what: "dhcp host", network: &name, shown: shown(&host), can_modify: true };
     let meant = host.clone();
     let is_same = |it: &DhcpHost| match command {
-        UpdateCommand::Modify => same_mac(&meant, it) || both(&meant.id, &it.id) || both(&meant.name, &it.name),
+        UpdateCommand::Modify => alike(&meant, it),
         _ => {
             (meant.mac.is_none() || same_mac(&meant, it))
                 && wanted(&meant.id, &it.id)
@@ -32,9 +32,7 @@ pub(super) fn host(network: &mut Network, command: UpdateCommand, host: DhcpHost
                 && wanted(&meant.ip, &it.ip)
         }
     };
-    let clashes = |it: &DhcpHost| {
-        same_mac(&meant, it) || both(&meant.id, &it.id) || both(&meant.name, &it.name) || both(&meant.ip, &it.ip)
-    };
+    let clashes = |it: &DhcpHost| alike(&meant, it);
     let dhcp = ip.dhcp.get_or_insert_default();
     // The reference takes the first that fits where several do.
     if command == UpdateCommand::Delete && dhcp.hosts.iter().filter(|it| is_same(it)).count() > 1 {
@@ -60,19 +58,32 @@ pub(super) fn range(
     entry.change(&mut ip.dhcp.get_or_insert_default().ranges, command, range, is_same, is_same)
 }
 
-/// The `<ip>` of a number; without one the first that has DHCP, or else the first of IPv4.
+/// The `<ip>` of a number; without one the first that has DHCP, or else the first of IPv4, or else the first.
 fn parent_of<'a>(network: &'a mut Network, parent: Option<u32>, what: &str) -> Result<&'a mut NetworkIp> {
+    let first = |is_it: fn(&NetworkIp) -> bool| network.ips.iter().position(is_it);
     let at = match parent {
         Some(at) => usize::try_from(at).ok(),
-        None => {
-            let served = network.ips.iter().position(|it| it.dhcp.is_some());
-            served.or_else(|| network.ips.iter().position(|it| it.address.is_ipv4()))
-        }
+        None => first(|it| it.dhcp.is_some()).or_else(|| first(|it| it.address.is_ipv4())).or_else(|| first(|_| true)),
     };
+    let served = |at: usize| {
+        let family = network.ips.get(at).map(|it| it.address.is_ipv6());
+        let is_other =
+            |(other, it): (usize, &NetworkIp)| other != at && it.dhcp.is_some() && Some(it.address.is_ipv6()) == family;
+        network.ips.iter().enumerate().any(is_other)
+    };
+    if at.is_some_and(served) {
+        let text = format!("only one address of each family can have DHCP in network {}", network.name);
+        return Err(invalid(text));
+    }
     let name = &network.name;
     let place = parent.map_or(String::new(), |it| format!(" with the number {it}"));
     let missing = invalid(format!("no <ip>{place} for a {what} in network {name}"));
     at.and_then(|at| network.ips.get_mut(at)).ok_or(missing)
+}
+
+/// Whether two hosts share anything that only one may have.
+fn alike(a: &DhcpHost, b: &DhcpHost) -> bool {
+    same_mac(a, b) || both(&a.id, &b.id) || both(&a.name, &b.name) || both(&a.ip, &b.ip)
 }
 
 fn same_mac(a: &DhcpHost, b: &DhcpHost) -> bool {

@@ -11,16 +11,19 @@ use super::{Entry, both, wanted};
 pub(super) fn host(network: &mut Network, command: UpdateCommand, host: DnsHost) -> Result<()> {
     let shown = host.ip.map_or_else(|| host.hostnames.join(", "), |it| it.to_string());
     let meant = host.clone();
-    let is_same =
-        |it: &DnsHost| both(&meant.ip, &it.ip) || meant.hostnames.iter().any(|name| it.hostnames.contains(name));
-    change(network, "DNS host", shown, |entry, dns| entry.change(&mut dns.hosts, command, host, is_same, is_same))
+    // A name may have several addresses, so only who deletes can mean a record by its names.
+    let by_name = command == UpdateCommand::Delete;
+    let is_same = |it: &DnsHost| {
+        both(&meant.ip, &it.ip) || by_name && meant.hostnames.iter().any(|name| it.hostnames.contains(name))
+    };
+    change(network, "DNS host", shown, true, |entry, dns| entry.change(&mut dns.hosts, command, host, is_same, is_same))
 }
 
 pub(super) fn txt(network: &mut Network, command: UpdateCommand, txt: DnsTxt) -> Result<()> {
     let name = txt.name.clone();
     let is_same = |it: &DnsTxt| it.name == name;
     let shown = txt.name.clone();
-    change(network, "DNS text", shown, |entry, dns| entry.change(&mut dns.txts, command, txt, is_same, is_same))
+    change(network, "DNS text", shown, true, |entry, dns| entry.change(&mut dns.txts, command, txt, is_same, is_same))
 }
 
 pub(super) fn srv(network: &mut Network, command: UpdateCommand, srv: DnsSrv) -> Result<()> {
@@ -36,15 +39,18 @@ pub(super) fn srv(network: &mut Network, command: UpdateCommand, srv: DnsSrv) ->
             && wanted(weight, &it.weight)
     };
     let shown = srv.service.clone().unwrap_or_default();
-    change(network, "DNS service", shown, |entry, dns| entry.change(&mut dns.srvs, command, srv, is_same, is_same))
+    change(network, "DNS service", shown, false, |entry, dns| {
+        entry.change(&mut dns.srvs, command, srv, is_same, is_same)
+    })
 }
 
 fn change(
     network: &mut Network,
     what: &str,
     shown: String,
+    can_modify: bool,
     change: impl FnOnce(&Entry<'_>, &mut Dns) -> Result<()>,
 ) -> Result<()> {
-    let entry = Entry { what, network: &network.name, shown, can_modify: false };
+    let entry = Entry { what, network: &network.name, shown, can_modify };
     change(&entry, network.dns.get_or_insert_default())
 }

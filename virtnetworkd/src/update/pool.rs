@@ -28,11 +28,12 @@ pub(super) fn interface(network: &mut Network, command: UpdateCommand, interface
 pub(super) fn portgroup(network: &mut Network, command: UpdateCommand, group: Portgroup) -> Result<()> {
     let name = group.name.clone();
     let is_default = |it: &Portgroup| it.is_default == Some(YesNo::Yes);
-    if command != UpdateCommand::Delete && is_default(&group) {
-        if let Some(other) = network.portgroups.iter().find(|it| is_default(it) && it.name != name) {
-            let message = format!("portgroup {} of network {} is the default already", other.name, network.name);
-            return Err(invalid(message));
-        }
+    if command != UpdateCommand::Delete
+        && is_default(&group)
+        && let Some(other) = network.portgroups.iter().find(|it| is_default(it) && it.name != name)
+    {
+        let message = format!("portgroup {} of network {} is the default already", other.name, network.name);
+        return Err(invalid(message));
     }
     let entry = Entry { what: "portgroup", network: &network.name, shown: name.clone(), can_modify: true };
     let is_same = |it: &Portgroup| it.name == name;
