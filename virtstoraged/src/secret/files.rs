@@ -46,7 +46,7 @@ impl Files {
             let uuid = document.uuid.ok_or_else(|| "it has no UUID".to_owned())?;
             Ok::<_, String>((uuid.to_string(), (uuid, document)))
         });
-        let loaded = loaded.map_err(unsaved)?;
+        let loaded = loaded.map_err(|it| unsaved(&it))?;
         for broken in loaded.broken {
             tracing::error!(path = %broken.path.display(), "a secret is left out: {}", broken.reason);
         }
@@ -93,7 +93,7 @@ impl Files {
         let mut directory = DirBuilder::new();
         let made = directory.recursive(true).mode(0o700).create(&self.directory);
         made.map_err(|error| system("cannot create", &self.directory, &error))?;
-        virtbus_store::replace(path, content, Durability::Host).map_err(unsaved)
+        virtbus_store::replace(path, content, Durability::Host).map_err(|it| unsaved(&it))
     }
 
     /// Removes document and value; what is not there is as good as removed. The value goes first: one without a document
@@ -102,8 +102,8 @@ impl Files {
         if !self.directory.exists() {
             return Ok(());
         }
-        virtbus_store::remove(&self.value_path(uuid), Durability::Host).map_err(unsaved)?;
-        virtbus_store::remove(&self.definitions.path(&uuid.to_string()), Durability::Host).map_err(unsaved)
+        virtbus_store::remove(&self.value_path(uuid), Durability::Host).map_err(|it| unsaved(&it))?;
+        virtbus_store::remove(&self.definitions.path(&uuid.to_string()), Durability::Host).map_err(|it| unsaved(&it))
     }
 }
 
@@ -134,6 +134,6 @@ fn system(what: &str, path: &Path, error: &io::Error) -> Error {
     Error::system(format!("{what} '{}'", path.display()), error).in_domain(ErrorDomain::Secret)
 }
 
-fn unsaved(error: virtbus_store::Error) -> Error {
+fn unsaved(error: &virtbus_store::Error) -> Error {
     system(&format!("cannot {}", error.action), &error.path, &error.source)
 }
