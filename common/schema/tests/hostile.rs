@@ -71,8 +71,51 @@ fn lists() {
     check_in_step("references", &domain(&format!("<title>{}</title>", "&#x41;".repeat(600_000))));
     let value = "&lt;&#x41;\r\n".repeat(300_000);
     check_in_step("value", &domain(&format!("<devices><emulator a='{value}'>/x</emulator></devices>")));
+    let link = "<latency initiator='0' target='0' type='access' value='1'/>";
+    let links = format!("<latency initiator='0' target='0' type='read' value='1'/>{}", link.repeat(60_000));
+    let cell = "<cell id='0' cpus='0' memory='1'/>";
+    check_in_step("links", &domain(&format!("<cpu><numa>{cell}<interconnects>{links}</interconnects></numa></cpu>")));
+    let states = repeat(60_000, |at, text| write!(text, "<vcpu id='{}' enabled='yes'/>", at % 2000).unwrap());
+    check_in_step("states", &domain(&format!("<vcpu>60000</vcpu><vcpus>{states}</vcpus>")));
     let attrs = repeat(255, |at, text| write!(text, " a{at}=''").unwrap());
     check_in_step("attributes", &domain(&format!("<devices{attrs}/>").repeat(1500)));
+}
+
+/// What made other daemons end or write elsewhere is refused, and the refusal names the place.
+#[test]
+fn names_and_numbers_that_lead_elsewhere() {
+    let named = |name: &str| {
+        format!("<domain type='kvm'><name>{name}</name><memory>1</memory><os><type>hvm</type></os></domain>")
+    };
+    let code = |text: &str| Domain::parse(text).map_err(|it| (it.kind.code(), it.to_string())).unwrap_err();
+    for name in ["a/b", "../x", "/etc/passwd"] {
+        assert_eq!(code(&named(name)).0, 27, "{name}");
+    }
+    let faults = [
+        ("<vcpu>-1</vcpu>", 27, "domain/vcpu"),
+        ("<vcpu>4294967296</vcpu>", 27, "domain/vcpu"),
+        ("<vcpu>0</vcpu>", 1, "domain/vcpu"),
+        ("<iothreads>-1</iothreads>", 27, "domain/iothreads"),
+        ("<maxMemory slots='1' unit='EiB'>99</maxMemory>", 82, "domain/maxMemory"),
+        ("<cpu><topology sockets='4294967296' cores='1' threads='1'/></cpu>", 27, "domain/cpu/topology/@sockets"),
+        ("<cputune><vcpupin vcpu='0' cpuset='0-4294967295'/></cputune>", 8, "domain/cputune/vcpupin/@cpuset"),
+        ("<devices><disk type='file'><source file='/x'/></disk></devices>", 20, "domain/devices/disk"),
+    ];
+    for (inside, number, place) in faults {
+        let (found, text) = code(&domain(inside));
+        assert_eq!(found, number, "{inside}: {text}");
+        assert!(text.starts_with(place), "{inside}: {text}");
+    }
+    // Counts of billions are numbers like others: nothing is made for each.
+    let begun = Instant::now();
+    let many = Domain::parse(&domain("<vcpu current='1'>4294967295</vcpu><iothreads>4294967295</iothreads>")).unwrap();
+    assert_eq!((many.vcpu.count, many.iothreads), (u32::MAX, Some(u32::MAX)));
+    let listed = "<iothreads>4294967295</iothreads><iothreadids><iothread id='4294967295'/></iothreadids>";
+    let states = "<vcpu>4294967295</vcpu><vcpus><vcpu id='1' enabled='yes'/></vcpus>";
+    for inside in [listed, states] {
+        assert!(Domain::parse(&domain(inside)).unwrap().format(FormatOptions::default()).len() < 1 << 20);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]

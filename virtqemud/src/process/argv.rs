@@ -27,7 +27,7 @@ use virtbus_schema::domain::device::watchdog::WatchdogAction;
 
 use crate::device::secret::Secrets;
 use crate::device::{Cx as DeviceCx, HostEnds, Network, Part, QemuDevice, alias, disk};
-use crate::process::capabilities::{Accel, QemuCaps};
+use crate::process::capabilities::QemuCaps;
 
 pub use memory::{Backing, directories as memory_directories};
 pub use native::as_shown;
@@ -141,10 +141,8 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let none = virtbus_schema::domain::Features::default();
     let features = domain.features.as_ref().unwrap_or(&none);
-    let accel = if devices.kvm { Accel::Kvm } else { Accel::Tcg };
-    let known = caps.cpus(accel).map(|it| it.models.as_slice()).unwrap_or_default();
     if let Some(model) =
-        cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm, caps.arch != "i686", known)?
+        cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm, caps.arch != "i686")?
     {
         line.option("-cpu", model);
     }

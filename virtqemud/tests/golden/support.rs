@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::chardev::{ChannelTarget, CharSource, CharSourceMode, Chardev};
+use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::xml::YesNo;
 use virtqemud::capabilities::firmware::Firmware;
-use virtqemud::device::secret::Secrets;
 use virtqemud::device::HostEnds;
+use virtqemud::device::secret::Secrets;
 use virtqemud::machine::Installed;
 use virtqemud::process::argv::{self, Backing, Cx, Monitor};
 use virtqemud::process::capabilities::QemuCaps;
@@ -35,12 +35,13 @@ pub(crate) fn installed() -> Installed {
         );
         serde_json::from_str(&text).expect("a descriptor")
     };
-    let secure = r#""requires-smm", "secure-boot""#;
+    let sev = r#""amd-sev""#;
+    let secure = r#""amd-sev", "requires-smm", "secure-boot""#;
     Installed {
         firmware: vec![
             one("OVMF_CODE_4M.ms.fd", "OVMF_VARS_4M.ms.fd", r#""pc-q35-*""#, &format!(r#""enrolled-keys", {secure}"#)),
             one("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.fd", r#""pc-q35-*""#, secure),
-            one("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", r#""pc-i440fx-*", "pc-q35-*""#, ""),
+            one("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", r#""pc-i440fx-*", "pc-q35-*""#, sev),
         ],
         nvram: PathBuf::from("/var/lib/libvirt/qemu/nvram"),
     }

@@ -376,7 +376,7 @@ pub struct Bandwidth {
     pub unit: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
 pub enum InterconnectKind {
     Access,
     Read,

@@ -9,8 +9,6 @@ use virtbus_schema::domain::cpu::{Cpu, CpuCacheMode, CpuFallback, CpuMode, CpuPo
 use virtbus_schema::domain::features::{Features, Hyperv, HypervMode, KvmFeatures};
 use virtbus_schema::xml::{OnOff, YesNo};
 
-use crate::process::capabilities::CpuModel;
-
 /// libvirt's names of CPU features that QEMU knows under another one.
 const FEATURE_NAMES: &[(&str, &str)] = &[
     ("cmp_legacy", "cmp-legacy"),
@@ -40,11 +38,10 @@ pub(super) fn model(
     clock: Option<&Clock>,
     kvm: bool,
     says_migratable: bool,
-    known: &[CpuModel],
 ) -> Result<Option<String>> {
     let mut out = String::new();
     if let Some(cpu) = cpu {
-        named(cpu, kvm, says_migratable, known, &mut out)?;
+        named(cpu, kvm, says_migratable, &mut out)?;
     }
     let mut more = String::new();
     timers(clock, &mut more);
@@ -68,7 +65,7 @@ pub(super) fn model(
     Ok((!out.is_empty()).then_some(out))
 }
 
-fn named(cpu: &Cpu, kvm: bool, says_migratable: bool, known: &[CpuModel], out: &mut String) -> Result<()> {
+fn named(cpu: &Cpu, kvm: bool, says_migratable: bool, out: &mut String) -> Result<()> {
     match cpu.mode.unwrap_or(CpuMode::Custom) {
         CpuMode::HostPassthrough => {
             if !kvm {
@@ -88,9 +85,6 @@ fn named(cpu: &Cpu, kvm: bool, says_migratable: bool, known: &[CpuModel], out: &
         CpuMode::HostModel => return Err(Error::internal("the CPU of the host has not been settled on")),
         CpuMode::Custom => {
             let Some(model) = cpu.model.as_ref().filter(|it| !it.name.is_empty()) else { return Ok(()) };
-            if !known.is_empty() && !known.iter().any(|it| it.name == model.name) {
-                return Err(Error::internal(format!("Unknown CPU model {}", model.name)));
-            }
             out.push_str(&model.name);
             if let Some(vendor) = &model.vendor_id {
                 let _ = write!(out, ",vendor={vendor}");

@@ -1,9 +1,11 @@
 //! The guest's NUMA nodes: what is said of them fits together.
 
+use std::collections::HashSet;
+
 use virtbus_xml::{Error, ErrorKind, Node};
 
 use crate::domain::Domain;
-use crate::domain::cpu::{GuestNuma, InterconnectKind};
+use crate::domain::cpu::GuestNuma;
 use crate::domain::memory::{NumaMode, Placement};
 
 type Checked = Result<(), Error>;
@@ -101,7 +103,7 @@ impl GuestNuma {
             }
         }
         let Some(links) = &mut self.interconnects else { return Ok(()) };
-        let mut seen: Vec<(bool, u32, u32, Option<u32>, InterconnectKind)> = Vec::new();
+        let mut seen = HashSet::new();
         let latencies = links.latencies.iter().map(|it| (false, it.initiator, it.target, it.cache, it.kind));
         let bandwidths = links.bandwidths.iter().map(|it| (true, it.initiator, it.target, it.cache, it.kind));
         for link @ (_, initiator, target, cache, _) in latencies.chain(bandwidths) {
@@ -115,10 +117,9 @@ impl GuestNuma {
             if let Some(level) = cache.filter(|it| !has(*it)) {
                 return fault(format!("'cache' is level {level} of NUMA cell {target}, which is not there"));
             }
-            if seen.contains(&link) {
+            if !seen.insert(link) {
                 return fault("a link between NUMA cells is given twice".to_owned());
             }
-            seen.push(link);
         }
         for it in &mut links.bandwidths {
             it.scale_to_kib().map_err(|text| node.error(ErrorKind::Argument, text))?;

@@ -74,9 +74,10 @@ impl Domain {
             return;
         }
         let count = self.vcpu.count;
-        self.vcpus.retain(|it| it.id < count);
+        let mut known = BTreeSet::new();
+        self.vcpus.retain(|it| it.id < count && known.insert(it.id));
         for id in 0..count.min(super::MOST_LISTED) {
-            if !self.vcpus.iter().any(|it| it.id == id) {
+            if known.insert(id) {
                 self.vcpus.push(VcpuState { id, enabled: YesNo::No, hotpluggable: Some(YesNo::Yes), order: None });
             }
         }
