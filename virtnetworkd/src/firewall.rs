@@ -68,7 +68,7 @@ pub trait Firewall: fmt::Debug + Send + Sync {
 
     /// Waits until others have taken rules away. Cancel-safe; never ends where that cannot be known.
     async fn lost(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -133,7 +133,7 @@ impl Owner {
                 self.server = Some(server);
             }
             Err(error) => {
-                tracing::error!(network = %name, "no addresses are given until the next change or start: {error}")
+                tracing::error!(network = %name, "no addresses are given until the next change or start: {error}");
             }
         }
     }
