@@ -109,6 +109,13 @@ impl Process {
         #[allow(clippy::disallowed_methods, reason = "a test stops its own child")]
         let sent = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap();
         assert!(sent.success());
+        // A signal is sent, not served, when kill returns; on a busy machine the difference is long.
+        let stat = format!("/proc/{}/stat", self.0.id());
+        let stopped = || std::fs::read_to_string(&stat).is_ok_and(|it| it.contains(") T "));
+        while name == "STOP" && !stopped() {
+            #[allow(clippy::disallowed_methods, reason = "a test waits for a process")]
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
