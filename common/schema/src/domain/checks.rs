@@ -30,8 +30,8 @@ impl Domain {
     }
 
     pub(super) fn check(&mut self, node: Node<'_>) -> Checked {
-        if self.name.contains('/') {
-            return Err(node.error(ErrorKind::BadValue, format!("name {} contains '/'", self.name)));
+        if self.name.contains('/') || matches!(self.name.as_str(), "." | "..") {
+            return Err(node.error(ErrorKind::BadValue, format!("name {} is a path", self.name)));
         }
         if self.title.as_ref().is_some_and(|it| it.contains('\n')) {
             return Err(node.error(ErrorKind::BadValue, "the title contains a line break"));
