@@ -1,6 +1,8 @@
 //! Networks in the real kernel with the real dnsmasq and nft, in network namespaces of the test's own: a "host", "guests" that
 //! plug into its bridges, and an "outside" behind it. Without root, or without those programs, nothing is tested.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr, reason = "a test's own tools")]
+
 mod host {
     pub(crate) mod client;
     pub(crate) mod world;
