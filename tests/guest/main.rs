@@ -4,6 +4,7 @@
 
 mod console;
 mod devices;
+mod kinds;
 mod power;
 mod restart;
 

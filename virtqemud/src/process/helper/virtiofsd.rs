@@ -117,8 +117,8 @@ fn options(it: &Filesystem, directory: &str) -> String {
         text.push_str(if *sandbox == VirtiofsSandbox::Chroot { ",sandbox=chroot" } else { ",sandbox=namespace" });
     }
     let flag = |text: &mut String, on: Option<bool>, name: &str| match on {
-        Some(true) => text.push_str(&format!(",{name}")),
-        Some(false) => text.push_str(&format!(",no_{name}")),
+        Some(true) => text.extend([",", name]),
+        Some(false) => text.extend([",no_", name]),
         None => {}
     };
     flag(&mut text, xattr.map(|it| it.is_on()), "xattr");

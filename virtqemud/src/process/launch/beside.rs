@@ -96,6 +96,23 @@ fn vsock(it: &mut Vsock) -> Result<OwnedFd> {
     Ok(open)
 }
 
+/// Makes the files that hold guests' last words, where there are none: QEMU's user may not make them itself.
+///
+/// # Errors
+/// A file cannot be made, naming it.
+pub(super) fn make_stores(document: &Domain) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    for it in &document.devices.pstores {
+        let (Some(path), Some(size)) = (&it.path, it.size) else { continue };
+        let cannot = |error: io::Error| Error::system(format!("cannot make '{path}'"), &error);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.and_then(|file| file.set_len(size.kib.saturating_mul(1024))).map_err(cannot)?,
+        }
+    }
+    Ok(())
+}
+
 /// Whose helpers these are.
 pub(super) struct Guest<'a> {
     pub(super) document: &'a Domain,

@@ -110,6 +110,7 @@ fn prepare(
     let mut log = DomainLog::open(&shared.config.layout.log, &document.name)
         .map_err(|error| Error::system("cannot open the log of the domain", &error))?;
     let user = shared.config.settings.user.as_ref();
+    beside::make_stores(&document)?;
     if let Some(user) = user.filter(|_| shared.config.settings.relabel) {
         security::give(&files::used(&document, caps), user, claims.owners_mut())?;
     }
