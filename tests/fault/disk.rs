@@ -42,7 +42,7 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_keeps_the_old_definition() {
-    let mut world = World::start();
+    let mut world = World::start_on_host();
     world.stack.service("virtqemud").unwrap().stop().unwrap();
     let dir = world.stack.root().join("etc/libvirt/qemu");
     let small = Small::over(&dir);

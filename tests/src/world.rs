@@ -67,12 +67,26 @@ impl World {
     /// As [`World::start`].
     #[must_use]
     pub fn start_in(parent: Option<&Path>) -> Self {
+        Self::start_with(parent, Network::Own)
+    }
+
+    /// As [`World::start`], with the machine's own network and mounts: what is mounted outside is seen inside.
+    ///
+    /// # Panics
+    ///
+    /// As [`World::start`].
+    #[must_use]
+    pub fn start_on_host() -> Self {
+        Self::start_with(None, Network::Host)
+    }
+
+    fn start_with(parent: Option<&Path>, network: Network) -> Self {
         static BUILT: LazyLock<Result<(), String>> =
             LazyLock::new(|| build::daemons(Profile::Debug).map_err(|why| format!("{why:#}")));
         must(BUILT.as_ref(), "cannot build the daemons; `cargo xtask setup` prepares a machine");
         let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let dir = must(tempfile::Builder::new().prefix("vt-").tempdir_in(parent), "no directory");
-        let stack = must(Stack::start(dir.path(), Profile::Debug, Network::Own), "the stack does not start");
+        let stack = must(Stack::start(dir.path(), Profile::Debug, network), "the stack does not start");
         let guest = must(guest::ready(), "no guest; `cargo xtask setup` builds it");
         let guest = must(guest.copy_to(&stack.root().join("guest")), "no guest");
         let world = Self { stack, guest, _dir: dir };

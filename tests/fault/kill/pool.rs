@@ -1,5 +1,8 @@
 //! A pool and a volume: defined, started, made; deleted, destroyed, undefined.
 
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
 use virtbus_proto::table::storage::{
     StoragePoolCreate, StoragePoolDefineXml, StoragePoolDestroy, StoragePoolIsActive, StoragePoolLookupByName,
     StoragePoolUndefine, StorageVolCreateXml, StorageVolDelete, StorageVolLookupByName,
@@ -14,24 +17,30 @@ use super::{NAME, Subject};
 const NO_STORAGE_POOL: i32 = 49;
 const NO_STORAGE_VOL: i32 = 50;
 const OPERATION_INVALID: i32 = 55;
-/// Beside the socket of every world, so that no test needs to be told.
-const TARGET: &str = "/tmp/virtbus-kill-pool";
+/// Where the pool is; the calls are plain functions.
+static TARGET: OnceLock<PathBuf> = OnceLock::new();
+
+fn target() -> &'static Path {
+    TARGET.get().unwrap()
+}
 
 #[test]
 fn pools_and_volumes_are_not_lost() {
     let mut world = World::start();
-    std::fs::create_dir_all(TARGET).unwrap();
+    let directory = world.files().join("pool");
+    std::fs::create_dir(&directory).unwrap();
+    TARGET.set(directory).unwrap();
     let forgiven = &[OPERATION_INVALID, NO_STORAGE_VOL];
     let subject = Subject { daemon: "virtstoraged", uri: "storage:///system", stages: 3, call, seen, forgiven };
     subject.survives(&mut world);
-    let left: Vec<_> = std::fs::read_dir(TARGET).unwrap().map(|it| it.unwrap().file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(target()).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert!(left.is_empty(), "files that nobody knows: {left:?}");
-    std::fs::remove_dir(TARGET).unwrap();
 }
 
 fn call(connection: &mut Client, number: usize) -> anyhow::Result<()> {
     if number == 0 {
-        let xml = format!("<pool type='dir'><name>{NAME}</name><target><path>{TARGET}</path></target></pool>");
+        let xml =
+            format!("<pool type='dir'><name>{NAME}</name><target><path>{}</path></target></pool>", target().display());
         return connection.call(&StoragePoolDefineXml { xml, flags: 0 }).map(drop);
     }
     let pool = lookup(connection)?;
