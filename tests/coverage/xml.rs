@@ -89,9 +89,7 @@ fn page(ours: &BTreeMap<String, &'static [&'static str]>, ledger: &str) -> Strin
             continue;
         }
         if around != element {
-            out.push_str(&format!(
-                "\n## {around}\n\n| part | values | since | state |\n|---|---|---|---|\n"
-            ));
+            out.push_str(&format!("\n## {around}\n\n| part | values | since | state |\n|---|---|---|---|\n"));
             element = around;
         }
         let values = values.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" ");
