@@ -1,6 +1,8 @@
 //! Pools that are mounted, partitioned, or hang, and images of qemu-img: with root, in a mount namespace of the test's own.
 //! Where the host lacks a tool or a right, a test says that it is skipped.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, reason = "tests")]
+
 mod stand;
 
 use std::path::Path;

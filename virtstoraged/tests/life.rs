@@ -1,5 +1,7 @@
 //! The life of pools and volumes on real files: no root, no mounts.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, reason = "tests")]
+
 mod stand;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

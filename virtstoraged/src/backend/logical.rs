@@ -1,6 +1,6 @@
 //! Pools that are an LVM volume group; their volumes are its logical volumes.
 //!
-//! All is done by LVM's tools; what they print is read by [`report`].
+//! All is done by LVM's tools; what they print is read by [`mod@report`].
 
 mod report;
 
