@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use virtbus_tests::world::{Door, World};
 use xtask::guest::PROMPT;
 
-use super::{BOOT, SOON, open};
+use super::{BOOT, SOON, boot, open};
 
 /// PCI devices by the number that tells what they are, with what they are for the message.
 const ON_PCI: &[(&str, &str)] = &[
@@ -43,7 +43,7 @@ fn a_guest_has_devices_of_many_kinds() {
     fs::write(shared.join("greeting"), "hello from the host\n").unwrap();
     let pmem = world.files().join("pmem.raw");
     fs::File::create(&pmem).unwrap().set_len(32 << 20).unwrap();
-    let mut devices = vec![
+    let devices = [
         "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto>".to_owned(),
         format!(
             "<filesystem type='mount'><source dir='{}'/><target dir='shared'/><readonly/></filesystem>",
@@ -69,12 +69,6 @@ fn a_guest_has_devices_of_many_kinds() {
         "<iommu model='intel'/>".to_owned(),
         "<redirdev bus='usb' type='pty'/>".to_owned(),
     ];
-    let has_tpm = is_installed("swtpm") && is_installed("swtpm_setup");
-    if has_tpm {
-        devices.push("<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>".to_owned());
-    } else {
-        eprintln!("skipped: the TPM, swtpm is not installed");
-    }
     world.write("kinds.xml", &document(&world, &devices.concat()));
     world.virsh(Door::Proxy, &["define", "kinds.xml"]);
     world.virsh(Door::Proxy, &["start", "vm"]);
@@ -86,20 +80,33 @@ fn a_guest_has_devices_of_many_kinds() {
     for (number, kind) in ON_PCI {
         assert!(there.contains(number), "{kind}: {there}");
     }
-    let told = ask("mount -t 9p -o trans=virtio,version=9p2000.L,ro shared /mnt && cat /mnt/greeting");
+    // The driver of what was found may still be loading.
+    let told = ask("modprobe 9pnet_virtio; mkdir -p /mnt; for n in 1 2 3 4 5 6 7 8; do \
+         mount -t 9p -o trans=virtio,version=9p2000.L,ro shared /mnt 2>/dev/null && break; sleep 1; done; cat /mnt/greeting");
     assert!(told.contains("hello from the host"), "{told}");
-    // The tables say what the board has: memory in slots, the IOMMU, the TPM.
+    // The tables say what the board has: memory in slots, the IOMMU.
     let tables = ask("ls /sys/firmware/acpi/tables /sys/bus/acpi/devices");
     assert!(tables.contains("DMAR") && tables.contains("PNP0C80:00"), "{tables}");
-    assert_eq!(tables.contains("TPM2"), has_tpm, "{tables}");
     let shown = world.virsh(Door::Direct, &["dumpxml", "vm"]);
     assert!(shown.contains("<alias name='dimm0'/>") && shown.contains("<alias name='virtiomem0'/>"), "{shown}");
+}
 
-    let beside = has_tpm.then(|| helper(&world, "swtpm", "-swtpm.pid"));
-    world.virsh(Door::Proxy, &["destroy", "vm"]);
-    if let Some((pid_file, process)) = beside {
-        assert!(!pid_file.exists() && !process.exists(), "swtpm ends with its guest");
+/// In a guest of its own: QEMU puts the initial RAM disk of a guest it boots itself over the tables when these are large, as a
+/// TPM's log makes them. So the guest does not find it, but QEMU has it.
+#[test]
+fn a_tpm_is_a_process_that_ends_with_its_guest() {
+    if !(is_installed("swtpm") && is_installed("swtpm_setup")) {
+        eprintln!("skipped: swtpm is not installed");
+        return;
     }
+    let world = World::start();
+    let tpm = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>";
+    boot(&world, Door::Proxy, tpm);
+    let told = world.virsh(Door::Direct, &["qemu-monitor-command", "vm", "--hmp", "info tpm"]);
+    assert!(told.contains("model=tpm-crb") && told.contains("type=emulator"), "{told}");
+    let (pid_file, process) = helper(&world, "swtpm", "-swtpm.pid");
+    world.virsh(Door::Proxy, &["destroy", "vm"]);
+    assert!(!pid_file.exists() && !process.exists(), "swtpm ends with its guest");
 }
 
 /// The pid file of the only process of a kind that serves a guest, and the process itself.
