@@ -6,7 +6,7 @@ use virtbus_schema::domain::device::chardev::Chardev;
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::redirected::SmartcardKind;
 use virtbus_schema::domain::device::small::{
-    CryptoBackendModel, Iommu, IommuModel, MegaSize, Pstore, Shmem, ShmemModel,
+    CryptoBackendModel, Iommu, IommuDriver, IommuModel, MegaSize, Pstore, Shmem, ShmemModel,
 };
 use virtbus_schema::domain::device::tpm::{Tpm, TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::{Address, Devices};
@@ -53,7 +53,7 @@ fn iommu(it: &Iommu, board: Board) -> Result<()> {
         IommuModel::Amd => {
             return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'."));
         }
-        IommuModel::Virtio if it.driver.is_some() => {
+        IommuModel::Virtio if it.driver.is_some_and(|it| it != IommuDriver::default()) => {
             return Err(Error::xml("iommu model 'virtio' doesn't support additional attributes"));
         }
         IommuModel::Intel if it.info.address.is_some() => {
