@@ -180,11 +180,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_qemu_is_an_internal_error() {
+    async fn what_is_no_qemu_is_named() {
         let directory = tempfile::tempdir().expect("a directory");
         let cache = Cache::new(directory.path(), None);
         let error = cache.find(Path::new("/bin/true")).await.expect_err("it is not QEMU");
-        assert_eq!(error.code, ErrorCode::InternalError);
+        assert_eq!(error.code, ErrorCode::SystemError);
         assert!(error.message().contains("/bin/true"), "{error}");
     }
 }
