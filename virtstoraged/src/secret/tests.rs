@@ -1,3 +1,5 @@
+//! Secrets on real files: what is kept, what is refused, and that nobody else reads it. They know no wire.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -87,6 +87,9 @@ const FRONTS: &[&str] = &[
 /// The files of composition roots, beside `main.rs` itself.
 const ROOTS: &[&str] = &["virtnetworkd/src/settings.rs", "virtqemud/src/settings.rs", "virtstoraged/src/settings.rs"];
 
+/// Where an engine is a client of a service of the host that is reached over D-Bus alone. What is ours speaks it in the fronts.
+const HOST_SERVICES: &[&str] = &["virtnetworkd/src/dhcp/resolved", "virtnetworkd/src/firewall/firewalld"];
+
 /// The libraries that hold an engine.
 const ENGINES: &[&str] = &["virtnetworkd/src/", "virtqemud/src/", "virtstoraged/src/"];
 
@@ -122,7 +125,8 @@ fn engines_naming_fronts(top: &Path) -> Result<Vec<String>> {
         let text = file.text()?;
         for (number, line) in (1..).zip(text.lines()).filter(|it| !it.1.trim_start().starts_with("//")) {
             let is_path = |name: &&&str| line.contains(&format!("{name}::"));
-            for name in FRONTS.iter().filter(is_path) {
+            let is_client = HOST_SERVICES.iter().any(|it| file.name.starts_with(it));
+            for name in FRONTS.iter().filter(is_path).filter(|it| **it != "zbus" || !is_client) {
                 problems.push(format!("{}:{number}: an engine must not name {name}", file.name));
             }
         }

@@ -1,3 +1,5 @@
+//! Headers of images as qemu-img writes them, damaged ones, and chains. They know no guest.
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
