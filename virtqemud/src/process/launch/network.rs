@@ -28,6 +28,13 @@ pub(super) fn open(document: &mut Domain) -> Result<HashMap<String, Network>> {
         let bridge = match card.kind {
             InterfaceKind::Bridge | InterfaceKind::Network => Some(bridge(card)?),
             InterfaceKind::Ethernet => None,
+            // Refused by name: without its descriptor QEMU would be told of one that nobody has.
+            InterfaceKind::Direct => {
+                let on = card.source.as_ref().and_then(|it| it.dev.as_deref()).unwrap_or_default();
+                return Err(Error::unsupported_config(format!(
+                    "interface type 'direct' on '{on}' is not supported yet; a network or a bridge is"
+                )));
+            }
             _ => continue,
         };
         let alias = card.info.alias.as_ref().map(|it| it.name.clone()).unwrap_or_default();
