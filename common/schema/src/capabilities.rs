@@ -62,7 +62,7 @@ impl Xml for Capabilities {
 
     fn describe(to: &mut dyn Describe) {
         describe::child::<Host>(to, "host");
-        describe::child::<Guest>(to, "guest");
+        describe::children::<Guest>(to, "guest");
     }
 }
 

@@ -190,6 +190,6 @@ impl Xml for GenerationId {
     }
 
     fn describe(to: &mut dyn virtbus_xml::Describe) {
-        to.text(&[]);
+        to.text(virtbus_xml::Texts::of::<Uuid>());
     }
 }

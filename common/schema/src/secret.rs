@@ -150,10 +150,13 @@ impl Xml for SecretUsage {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("type", SecretUsageKind::VALUES);
-        for element in ["volume", "target", "name"] {
-            virtbus_xml::describe::child::<String>(to, element);
+        to.choose("type", SecretUsageKind::VALUES);
+        for (number, kind) in SecretUsageKind::ALL.iter().enumerate() {
+            if to.form(number) {
+                virtbus_xml::describe::child::<String>(to, kind.element());
+            }
         }
+        to.chosen();
     }
 
     /// A usage of type `none` is none.

@@ -102,7 +102,10 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
     });
     let attrs = variants.iter().map(|it| &it.attrs);
     let contents = variants.iter().map(|it| &it.content);
-    let describes = variants.iter().map(|it| &it.describe);
+    let describes = variants.iter().enumerate().map(|(number, it)| {
+        let describe = &it.describe;
+        quote!(if __to.form(#number) { #describe })
+    });
     let absent = (!variants.iter().any(|it| it.is_default)).then(|| {
         let missing = format!("@{tag}");
         // Where a bad value has a code of its own, so has a missing one.
@@ -158,8 +161,9 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
             }
 
             fn describe(__to: &mut dyn ::virtbus_xml::Describe) {
-                __to.attr(#tag, Self::TAGS);
+                __to.choose(#tag, Self::TAGS);
                 #(#describes)*
+                __to.chosen();
             }
 
             fn examine(__node: ::virtbus_xml::Node<'_>) -> ::virtbus_xml::Result<()> {

@@ -223,8 +223,7 @@ impl Field {
     pub(crate) fn examine(&self) -> TokenStream {
         let Self { inner, name, .. } = self;
         let path = self.path_tokens();
-        let optional = self.shape != Shape::Plain || self.default.is_some() || self.lenient || self.may;
-        let must = self.must || !optional;
+        let must = self.is_needed();
         let with_element = self.required;
         let form = match &self.form {
             Some(form) => quote!(Some(#form as fn(&str) -> bool)),
@@ -336,19 +335,43 @@ impl Field {
     pub(crate) fn describe(&self) -> TokenStream {
         let Self { inner, name, .. } = self;
         let path = self.path_tokens();
-        let inside = match self.kind {
-            Kind::Attr => quote!(__to.attr(#name, <#inner as ::virtbus_xml::Value>::VALUES)),
-            Kind::Child | Kind::Children => quote!(::virtbus_xml::describe::child::<#inner>(__to, #name)),
-            Kind::Text => quote!(__to.text(<#inner as ::virtbus_xml::Value>::VALUES)),
-            Kind::Flag => quote!({ __to.open(#name, ""); __to.close() }),
-            Kind::Flatten => quote!(<#inner as ::virtbus_xml::Xml>::describe(__to)),
-            Kind::Raw => quote!(__to.raw("")),
-        };
-        if self.path.is_empty() {
-            quote!(#inside;)
+        let occurs = if self.shape == Shape::Many {
+            quote!(::virtbus_xml::Occurs::Any)
+        } else if self.is_needed() {
+            quote!(::virtbus_xml::Occurs::Once)
         } else {
-            quote!(::virtbus_xml::describe::within(__to, #path, &mut |__to| #inside);)
-        }
+            quote!(::virtbus_xml::Occurs::Maybe)
+        };
+        let texts = match &self.hex {
+            Some(width) => quote!(::virtbus_xml::Texts::of::<::virtbus_xml::Hex<#width>>()),
+            None => quote!(::virtbus_xml::Texts::of::<#inner>()),
+        };
+        let child = quote!(::virtbus_xml::describe::occurring::<#inner>(__to, #name, #occurs););
+        let (place, inside) = match self.kind {
+            Kind::Attr => (format!("@{name}"), quote!(__to.attr(#name, #texts);)),
+            Kind::Child => (name.clone(), child),
+            Kind::Children => (name.clone(), quote!(for _ in 0..__times { #child })),
+            Kind::Text => (String::new(), quote!(__to.text(#texts);)),
+            Kind::Flag => (name.clone(), quote!(__to.open(#name, "", #occurs); __to.close();)),
+            Kind::Flatten => return quote!(<#inner as ::virtbus_xml::Xml>::describe(__to);),
+            Kind::Raw => return quote!(__to.raw("");),
+        };
+        let place = self.path.iter().map(String::as_str).chain([place.as_str()]).collect::<Vec<_>>().join("/");
+        let inside = if self.path.is_empty() {
+            inside
+        } else {
+            quote!(::virtbus_xml::describe::within(__to, #path, &mut |__to| { #inside });)
+        };
+        quote!({
+            let __times = __to.times(#place, #occurs);
+            if __times > 0 { #inside }
+        })
+    }
+
+    /// Whether a document must have it.
+    fn is_needed(&self) -> bool {
+        let optional = self.shape != Shape::Plain || self.default.is_some() || self.lenient || self.may;
+        self.kind != Kind::Flag && (self.must || !optional)
     }
 }
 

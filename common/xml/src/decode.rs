@@ -1,6 +1,6 @@
 //! The trait that `#[derive(Xml)]` implements, and the steps its generated code is made of.
 
-use crate::describe::Describe;
+use crate::describe::{Describe, Texts};
 use crate::document::{Document, Node};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Hex, Value};
@@ -70,7 +70,7 @@ impl<T: Value> Xml for T {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.text(T::VALUES);
+        to.text(Texts::of::<T>());
     }
 
     fn examine(node: Node<'_>) -> Result<()> {

@@ -106,7 +106,7 @@ pub mod value;
 pub mod writer;
 
 pub use decode::{Xml, from_str, from_str_strict, to_string};
-pub use describe::Describe;
+pub use describe::{Describe, Occurs, Texts};
 pub use document::{Attr, Document, Node, Unknown};
 pub use error::{Error, ErrorKind, Fault, Result};
 pub use parse::{MAX_DEPTH, MAX_DOCUMENT, MAX_NODES};

@@ -24,6 +24,9 @@ pub trait Value: Sized {
     /// The allowed texts, where there is a list of them.
     const VALUES: &'static [&'static str] = &[];
 
+    /// Some texts that are values: the ends of the range, and what is odd but allowed. Tests are made of these.
+    const SAMPLES: &'static [&'static str] = Self::VALUES;
+
     /// Whether an optional element of this type that is empty counts as absent, as it does for libvirt's strings.
     const EMPTY_IS_ABSENT: bool = false;
 
@@ -47,6 +50,29 @@ pub trait Value: Sized {
 
 impl Value for String {
     const EMPTY_IS_ABSENT: bool = true;
+    const SAMPLES: &'static [&'static str] = &[
+        "a",
+        "vda",
+        "1",
+        "/x/y",
+        "10.0.0.1",
+        "net-0.1",
+        "0x1234",
+        "52:54:00:00:00:01",
+        "6695eb01-f6a4-8304-79aa-97f2502e193f",
+        "raw",
+        "8:0",
+        "ünï ☃ 𝄞",
+        " outer  and inner  blanks ",
+        "it's \"quoted\"",
+        "<&>;&amp;",
+        "two\nlines\tand\rmore",
+        "100",
+        "-1",
+        "2026-11-21T17:20:00",
+        "qemu+unix:///system",
+        "",
+    ];
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         Ok(text.to_owned())
@@ -59,8 +85,10 @@ impl Value for String {
 
 /// Numbers in decimal, as the reference reads them: leading blanks and a plus sign are accepted, nothing may follow.
 macro_rules! decimal {
-    ($($number:ty: $what:literal),* $(,)?) => { $(
+    ($($number:ty: $what:literal, $($sample:literal)*;)*) => { $(
         impl Value for $number {
+            const SAMPLES: &'static [&'static str] = &[$($sample),*];
+
             fn from_text(text: &str) -> Result<Self, Fault> {
                 text.trim_start_matches([' ', '\t', '\n', '\r']).parse().map_err(|_| Fault::NotA($what))
             }
@@ -83,17 +111,25 @@ macro_rules! decimal {
 }
 
 decimal! {
-    u8: "a number from 0 to 255",
-    u16: "a number from 0 to 65535",
-    u32: "a non-negative integer",
-    u64: "a non-negative integer",
-    i16: "a small integer",
-    i32: "an integer",
-    i64: "an integer",
+    u8: "a number from 0 to 255", "1" "0" "2" "7" "31" "64" "255";
+    u16: "a number from 0 to 65535", "1" "0" "2" "16" "100" "1024" "4096" "65535";
+    u32: "a non-negative integer", "1" "0" "2" "4" "16" "100" "512" "1024" "4096" "65535" "1048576" "2147483648" "4294967295";
+    u64: "a non-negative integer", "1" "0" "2" "4" "16" "100" "512" "1024" "4096" "65535" "1048576" "4294967296"
+        "9223372036854775808" "18446744073709551615";
+    i16: "a small integer", "1" "0" "-1" "100" "-32768" "32767";
+    i32: "an integer", "1" "0" "-1" "100" "5900" "65535" "-2147483648" "2147483647";
+    i64: "an integer", "1" "0" "-1" "100" "3600" "-9223372036854775808" "9223372036854775807";
 }
 
 impl Value for uuid::Uuid {
     const EMPTY_IS_ABSENT: bool = true;
+    const SAMPLES: &'static [&'static str] = &[
+        "c7a5fdbd-edaf-9455-926a-d65c16db1809",
+        "5B9FB7E0-96D8-4F0C-A1D5-3C2B0A9E8D7F",
+        " 6695eb01f6a4830479aa97f2502e193f ",
+        "00000000-0000-0000-0000-000000000001",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ];
 
     /// 32 hex digits; blanks and hyphens between them are read over, as the reference does.
     fn from_text(text: &str) -> Result<Self, Fault> {

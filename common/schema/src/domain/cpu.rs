@@ -253,8 +253,8 @@ impl Xml for CellMemory {
     fn write_content(&self, _: &mut virtbus_xml::Writer) {}
 
     fn describe(to: &mut dyn virtbus_xml::Describe) {
-        to.attr("memory", &[]);
-        to.attr("unit", &[]);
+        to.attr("memory", virtbus_xml::Texts::of::<u64>());
+        to.attr("unit", virtbus_xml::Texts::UNITS);
     }
 }
 

@@ -195,8 +195,8 @@ impl Xml for Tseg {
     }
 
     fn describe(to: &mut dyn virtbus_xml::Describe) {
-        to.attr("unit", &[]);
-        to.text(&[]);
+        to.attr("unit", virtbus_xml::Texts::UNITS);
+        to.text(virtbus_xml::Texts::of::<u64>());
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much memory a guest has and how the host backs it. It refuses to know how much the host has.
 
-use virtbus_xml::{CpuSet, Describe, Error, ErrorKind, Node, OnOff, Size, Unit, Xml, XmlEnum};
+use virtbus_xml::{CpuSet, Describe, Error, ErrorKind, Node, Occurs, OnOff, Size, Texts, Unit, Xml, XmlEnum};
 
 /// `<memory unit='KiB' dumpCore='on'>1048576</memory>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +36,9 @@ impl Xml for Memory {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("dumpCore", &["on", "off"]);
+        if to.times("@dumpCore", Occurs::Maybe) > 0 {
+            to.attr("dumpCore", Texts::of::<OnOff>());
+        }
         Size::describe(to);
     }
 }
@@ -71,7 +73,9 @@ impl Xml for MaxMemory {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("slots", &[]);
+        if to.times("@slots", Occurs::Maybe) > 0 {
+            to.attr("slots", Texts::of::<u32>());
+        }
         Size::describe(to);
     }
 }
@@ -128,9 +132,11 @@ impl Xml for HugePage {
     fn write_content(&self, _: &mut virtbus_xml::Writer) {}
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("size", &[]);
-        to.attr("unit", &[]);
-        to.attr("nodeset", &[]);
+        to.attr("size", Texts::of::<u64>());
+        to.attr("unit", Texts::UNITS);
+        if to.times("@nodeset", Occurs::Maybe) > 0 {
+            to.attr("nodeset", Texts::of::<CpuSet>());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `<cpu>` of the domain capabilities: the modes, what `host-model` would be, and which named models can be used.
 
-use virtbus_xml::{Describe, Error, ErrorKind, Node, Writer, Xml, XmlEnum, YesNo, decode, describe};
+use virtbus_xml::{Describe, Error, ErrorKind, Node, Occurs, Texts, Writer, Xml, XmlEnum, YesNo, decode, describe};
 
 use super::Choice;
 use crate::domain::cpu::{CpuFeature, CpuModel, MaxPhysAddr};
@@ -50,13 +50,23 @@ impl Xml for CpuModes {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.open("mode", "");
-        to.attr("name", &["host-passthrough", "maximum", "host-model", "custom"]);
-        to.attr("supported", &["yes", "no"]);
-        describe::child::<Choice>(to, "enum");
-        HostModel::describe(to);
-        CustomCpu::describe(to);
-        to.close();
+        const MODES: &[&str] = &["host-passthrough", "maximum", "host-model", "custom"];
+        for _ in 0..to.times("mode", Occurs::Any) {
+            to.open("mode", "mode", Occurs::Any);
+            to.choose("name", MODES);
+            to.attr("supported", Texts::of::<YesNo>());
+            for number in 0..MODES.len() {
+                if to.form(number) {
+                    match number {
+                        0 | 1 => describe::children::<Choice>(to, "enum"),
+                        2 => HostModel::describe(to),
+                        _ => CustomCpu::describe(to),
+                    }
+                }
+            }
+            to.chosen();
+            to.close();
+        }
     }
 }
 
@@ -140,8 +150,8 @@ impl Xml for CustomCpu {
     }
 
     fn describe(to: &mut dyn Describe) {
-        describe::child::<CustomModel>(to, "model");
-        describe::child::<Blockers>(to, "blockers");
+        describe::children::<CustomModel>(to, "model");
+        describe::children::<Blockers>(to, "blockers");
     }
 }
 

@@ -203,7 +203,7 @@ impl Xml for NatPort {
     fn write_content(&self, _: &mut Writer) {}
 
     fn describe(to: &mut dyn virtbus_xml::Describe) {
-        to.attr("start", &[]);
-        to.attr("end", &[]);
+        to.attr("start", virtbus_xml::Texts::of::<u16>());
+        to.attr("end", virtbus_xml::Texts::of::<u16>());
     }
 }

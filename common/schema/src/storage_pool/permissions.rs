@@ -31,6 +31,7 @@ impl Permissions {
 pub struct Mode(pub u32);
 
 impl Value for Mode {
+    const SAMPLES: &'static [&'static str] = &["0755", "0", "777", " 00600"];
     const EMPTY_IS_ABSENT: bool = true;
 
     fn from_text(text: &str) -> Result<Self, Fault> {
@@ -57,6 +58,8 @@ impl OwnerId {
 }
 
 impl Value for OwnerId {
+    const SAMPLES: &'static [&'static str] = &["107", "0", "-1", "4294967294", "4294967295"];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         if text.trim_start_matches([' ', '\t', '\n', '\r']) == "-1" {
             return Ok(Self::UNSAID);

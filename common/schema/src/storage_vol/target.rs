@@ -148,6 +148,9 @@ pub struct Timestamp {
 }
 
 impl Value for Timestamp {
+    const SAMPLES: &'static [&'static str] =
+        &["1341933637.273190990", "0", "1341933637.5", "-1.000000001", "18446744073709551615"];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         const WHAT: Fault = Fault::NotA("seconds since 1970, with up to nine digits after a point");
         let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));

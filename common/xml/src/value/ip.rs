@@ -8,6 +8,18 @@ use crate::value::Value;
 use crate::writer::Escaped;
 
 impl Value for IpAddr {
+    const SAMPLES: &'static [&'static str] = &[
+        "10.0.0.1",
+        "10.0.0.9",
+        "10.0.0.0",
+        "0.0.0.0",
+        "255.255.255.0",
+        "fd00::1",
+        "FD00:0:0::",
+        "::ffff:10.0.0.1",
+        "::",
+    ];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         match text.parse() {
             Ok(address) => Ok(address),
@@ -21,6 +33,9 @@ impl Value for IpAddr {
 }
 
 impl Value for Ipv4Addr {
+    const SAMPLES: &'static [&'static str] =
+        &["10.0.0.1", "255.255.255.0", "0.0.0.0", "0x0a000001", "010.1", "255.255.255.255"];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         match text.parse() {
             Ok(address) => Ok(address),

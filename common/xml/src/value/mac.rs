@@ -47,6 +47,9 @@ impl std::str::FromStr for Mac {
 }
 
 impl Value for Mac {
+    const SAMPLES: &'static [&'static str] =
+        &["52:54:00:00:00:01", "0:1:2:3:4:5", "52:54:00:AB:cd:ef", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         text.parse()
     }

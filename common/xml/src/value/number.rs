@@ -14,6 +14,9 @@ pub type HexWidth = usize;
 pub struct Hex<const W: HexWidth>(pub u64);
 
 impl<const W: HexWidth> Value for Hex<W> {
+    const SAMPLES: &'static [&'static str] =
+        &["0x0", "1", "0x1f", "07", "0xff", "0x0008", "0xffff", "0xffffffff", "18446744073709551615"];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         any_base(text).map(Self).ok_or(Fault::NotA("a non-negative integer"))
     }

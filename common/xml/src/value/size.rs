@@ -1,7 +1,7 @@
 //! Sizes with units.
 
 use crate::decode::Xml;
-use crate::describe::Describe;
+use crate::describe::{Describe, Texts};
 use crate::document::Node;
 use crate::error::{ErrorKind, Fault, Result};
 use crate::value::Value;
@@ -144,8 +144,8 @@ impl Xml for Size {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("unit", &[]);
-        to.text(&[]);
+        to.attr("unit", Texts::UNITS);
+        to.text(Texts::of::<u64>());
     }
 }
 
@@ -179,8 +179,8 @@ impl Xml for ByteSize {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("unit", &[]);
-        to.text(&[]);
+        to.attr("unit", Texts::UNITS);
+        to.text(Texts::of::<u64>());
     }
 }
 

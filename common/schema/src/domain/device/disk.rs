@@ -347,7 +347,7 @@ impl Xml for BackingStore {
 
     fn describe(to: &mut dyn Describe) {
         Image::describe(to);
-        virtbus_xml::describe::child::<Self>(to, BELOW);
+        virtbus_xml::describe::optional_child::<Self>(to, BELOW);
     }
 }
 

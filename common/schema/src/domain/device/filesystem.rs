@@ -89,6 +89,8 @@ pub enum MultiDevs {
 pub struct FileMode(pub u32);
 
 impl Value for FileMode {
+    const SAMPLES: &'static [&'static str] = &["0740", "0", "777"];
+
     fn from_text(text: &str) -> Result<Self, Fault> {
         let mode = u32::from_str_radix(text, 8).ok().filter(|it| *it <= 0o777 && !text.starts_with('+'));
         mode.map(Self).ok_or(Fault::NotA("a file mode in octal"))

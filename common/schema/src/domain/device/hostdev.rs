@@ -1,5 +1,6 @@
 //! `<hostdev>`: devices of the host handed to the guest. It refuses to know which of them are there.
 
+use virtbus_xml::describe::optional_child;
 use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 
 use super::{
@@ -122,12 +123,22 @@ impl Xml for HostSource {
     }
 
     fn describe(to: &mut dyn virtbus_xml::Describe) {
-        virtbus_xml::describe::child::<UsbSource>(to, "source");
-        virtbus_xml::describe::child::<PciSource>(to, "source");
-        virtbus_xml::describe::child::<ScsiSource>(to, "source");
-        virtbus_xml::describe::child::<ScsiHostSource>(to, "source");
-        virtbus_xml::describe::child::<MdevSource>(to, "source");
-        virtbus_xml::describe::child::<CapabilitySource>(to, "source");
+        to.choose("type", <HostdevKind as virtbus_xml::Value>::VALUES);
+        for (number, kind) in HostdevKind::ALL.iter().enumerate() {
+            if to.form(number) {
+                match kind {
+                    HostdevKind::Usb => optional_child::<UsbSource>(to, "source"),
+                    HostdevKind::Pci => optional_child::<PciSource>(to, "source"),
+                    HostdevKind::Scsi => optional_child::<ScsiSource>(to, "source"),
+                    HostdevKind::ScsiHost => optional_child::<ScsiHostSource>(to, "source"),
+                    HostdevKind::Mdev => optional_child::<MdevSource>(to, "source"),
+                    HostdevKind::Storage | HostdevKind::Misc | HostdevKind::Net => {
+                        optional_child::<CapabilitySource>(to, "source");
+                    }
+                }
+            }
+        }
+        to.chosen();
     }
 }
 

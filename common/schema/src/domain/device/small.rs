@@ -145,8 +145,8 @@ impl Xml for MegaSize {
     }
 
     fn describe(to: &mut dyn Describe) {
-        to.attr("unit", &[]);
-        to.text(&[]);
+        to.attr("unit", virtbus_xml::Texts::UNITS);
+        to.text(virtbus_xml::Texts::of::<u64>());
     }
 }
 
