@@ -44,6 +44,8 @@ pub(crate) struct Field {
     fault: Ident,
     /// Written in hexadecimal with at least so many digits.
     hex: Option<LitInt>,
+    /// Read in any base, written in decimal.
+    any_base: bool,
     /// A bad value counts as absent.
     lenient: bool,
     /// What strict reading asks of the text besides its type.
@@ -52,6 +54,8 @@ pub(crate) struct Field {
     must: bool,
     /// Strict reading does not need it, though reading does.
     may: bool,
+    /// Strict reading takes any text of the form, whatever the type says.
+    free: bool,
 }
 
 impl Field {
@@ -79,10 +83,12 @@ impl Field {
             secret: false,
             fault: Ident::new("BadValue", Span::call_site()),
             hex: None,
+            any_base: false,
             lenient: false,
             form: None,
             must: false,
             may: false,
+            free: false,
         };
         let mut kind = None;
         for attr in field.attrs.iter().filter(|it| it.path().is_ident("xml")) {
@@ -124,6 +130,8 @@ impl Field {
                     "form" => out.form = Some(meta.value()?.parse()?),
                     "must" => out.must = true,
                     "may" => out.may = true,
+                    "free" => out.free = true,
+                    "any_base" => out.any_base = true,
                     "hex" => out.hex = Some(meta.value()?.parse()?),
                     "fault" => out.fault = meta.value()?.parse()?,
                     _ => return Err(meta.error("unknown word; see the vocabulary in virtbus_xml")),
@@ -170,8 +178,8 @@ impl Field {
         let kind = quote!(::virtbus_xml::ErrorKind::#fault);
         let place = quote!(__node, #path, #name, #kind);
         let (required, optional) = match self.kind {
-            Kind::Attr if self.hex.is_some() => {
-                let width = &self.hex;
+            Kind::Attr if self.is_any_base() => {
+                let width = self.width();
                 (
                     quote!(::virtbus_xml::decode::hex_attr::<#inner, #width>(#place)?),
                     quote!(::virtbus_xml::decode::optional_hex_attr::<#inner, #width>(#place)?),
@@ -229,12 +237,15 @@ impl Field {
             Some(form) => quote!(Some(#form as fn(&str) -> bool)),
             None => quote!(None),
         };
+        let inner = if self.free {
+            quote!(::std::string::String)
+        } else if self.is_any_base() {
+            let width = self.width();
+            quote!(::virtbus_xml::Hex<#width>)
+        } else {
+            quote!(#inner)
+        };
         match self.kind {
-            Kind::Attr if self.hex.is_some() => {
-                let width = &self.hex;
-                let hex = quote!(::virtbus_xml::Hex<#width>);
-                quote!(::virtbus_xml::form::attr::<#hex>(__node, #path, #name, #must, #with_element, #form)?;)
-            }
             Kind::Attr => {
                 quote!(::virtbus_xml::form::attr::<#inner>(__node, #path, #name, #must, #with_element, #form)?;)
             }
@@ -342,7 +353,7 @@ impl Field {
         } else {
             quote!(::virtbus_xml::Occurs::Maybe)
         };
-        let texts = match &self.hex {
+        let texts = match self.is_any_base().then(|| self.width()) {
             Some(width) => quote!(::virtbus_xml::Texts::of::<::virtbus_xml::Hex<#width>>()),
             None => quote!(::virtbus_xml::Texts::of::<#inner>()),
         };
@@ -366,6 +377,16 @@ impl Field {
             let __times = __to.times(#place, #occurs);
             if __times > 0 { #inside }
         })
+    }
+
+    /// Whether the number may be written in any base.
+    fn is_any_base(&self) -> bool {
+        self.hex.is_some() || self.any_base
+    }
+
+    /// How many hexadecimal digits it has at least.
+    fn width(&self) -> LitInt {
+        self.hex.clone().unwrap_or_else(|| LitInt::new("0", Span::call_site()))
     }
 
     /// Whether a document must have it.

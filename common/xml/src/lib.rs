@@ -28,9 +28,11 @@
 //! | `live` | not written for an inactive document |
 //! | `secret` | written only with `FormatOptions::secure` |
 //! | `hex = 4` | an unsigned number written as `0x` with at least so many digits, read in any base |
+//! | `any_base` | an unsigned number written in decimal, read in any base |
 //! | `lenient` | a bad value counts as absent, as the reference has it in a few old places |
 //! | `must`, `may` | strict reading needs it though reading does not; or the other way round |
 //! | `form = path` | strict reading asks `path(&str) -> bool` of the text, besides its type |
+//! | `free` | strict reading asks no more of the text than `form` does; what is not of the type is refused after all else |
 //! | `fault = Unsupported` | bad values are reported under this [`ErrorKind`] |
 //!
 //! The default name is the field's own (`r#type` is `type`). On the container: `check = path` calls `path(&mut value, node)` after
@@ -102,6 +104,7 @@ pub mod form;
 pub mod names;
 mod parse;
 pub mod raw;
+pub mod sample;
 pub mod value;
 pub mod writer;
 
