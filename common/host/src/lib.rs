@@ -5,6 +5,7 @@
 
 pub mod abandon;
 pub mod account;
+pub mod cgroup;
 pub mod cpu;
 pub mod cpuid;
 pub mod fd;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod netlink;
 pub mod port;
 pub mod process;
+pub mod schedule;
 pub mod socket;
 pub mod sysfs;
 pub mod tap;
