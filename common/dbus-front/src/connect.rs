@@ -1,6 +1,7 @@
 //! `org.libvirt.Connect`: the hypervisor and the host it runs on. Each other engine's part of the interface is a child.
 
 pub mod network;
+mod session;
 pub mod storage;
 
 use std::{collections::HashMap, sync::Arc};
@@ -12,6 +13,7 @@ use virtbus_api::{
 };
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
 
+use self::session::Session;
 use crate::{
     error::Result,
     front::Cx,
@@ -28,7 +30,7 @@ pub struct Connect {
 
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn HypervisorDriver>>) -> Served {
-    Served::of(Connect { cx: cx.clone() })
+    Served::of(Session(cx.driver.uri())).and(Connect { cx: cx.clone() })
 }
 
 /// The path of a domain that was found.
@@ -39,11 +41,6 @@ fn found(domain: virtbus_api::Result<DomainRef>) -> Result<OwnedObjectPath> {
 /// The names and types of methods and properties are libvirt-dbus 1.4.1's, where it has them.
 #[zbus::interface(name = "org.libvirt.Connect")]
 impl Connect {
-    #[zbus(property(emits_changed_signal = "const"))]
-    async fn encrypted(&self) -> bool {
-        false
-    }
-
     #[zbus(property(emits_changed_signal = "false"))]
     async fn hostname(&self) -> Result<String> {
         Ok(self.cx.driver.hostname()?)
@@ -54,21 +51,9 @@ impl Connect {
         self.cx.driver.library_version()
     }
 
-    /// Messages travel over a local bus that authenticates its users.
-    #[zbus(property(emits_changed_signal = "const"))]
-    async fn secure(&self) -> bool {
-        true
-    }
-
     #[zbus(property(emits_changed_signal = "false"))]
     async fn version(&self) -> Result<u64> {
         Ok(self.cx.driver.hypervisor_version().await?)
-    }
-
-    /// The connection's URI, for example `qemu:///system`.
-    #[zbus(property(emits_changed_signal = "const"), name = "URI")]
-    async fn uri(&self) -> String {
-        self.cx.driver.uri()
     }
 
     /// The hypervisor's name: `QEMU`.

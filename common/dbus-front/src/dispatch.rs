@@ -110,8 +110,14 @@ impl Server {
         it: &Served,
         emitter: &SignalEmitter<'_>,
     ) -> zbus::Result<HashMap<String, OwnedVariant>> {
-        let read = it.interface.get_all(self.0.object_server(), &self.0, None, emitter).await;
-        read.map_err(|it| zbus::Error::Failure(it.description().unwrap_or("properties cannot be read").to_owned()))
+        let mut all = HashMap::new();
+        for part in &it.parts {
+            let read = part.get_all(self.0.object_server(), &self.0, None, emitter).await;
+            all.extend(read.map_err(|it| {
+                zbus::Error::Failure(it.description().unwrap_or("properties cannot be read").to_owned())
+            })?);
+        }
+        Ok(all)
     }
 }
 
@@ -179,10 +185,13 @@ impl Call {
     /// Whether the interface has the method; it has been answered then.
     async fn invoke(&self, it: &Served, header: &Header<'_>) -> Result<bool, BoxDBusError> {
         let Some(member) = header.member() else { return Ok(false) };
-        match it.interface.call(self.server.0.object_server(), &self.connection, &self.message, member.as_ref()) {
-            DispatchResult::Async(done) => done.await.map(|()| true),
-            DispatchResult::NotFound | DispatchResult::RequiresMut => Ok(false),
+        for part in &it.parts {
+            match part.call(self.server.0.object_server(), &self.connection, &self.message, member.as_ref()) {
+                DispatchResult::Async(done) => return done.await.map(|()| true),
+                DispatchResult::NotFound | DispatchResult::RequiresMut => {}
+            }
         }
+        Ok(false)
     }
 
     async fn peer(&self, header: &Header<'_>, member: &str) -> Result<(), BoxDBusError> {
@@ -201,7 +210,7 @@ impl Call {
     fn introspection(&self, object: &Object<'_>) -> String {
         let mut xml = standard::introspection_head(matches!(object, Object::Root));
         for it in self.interfaces(object) {
-            it.interface.introspect_to_writer(&mut xml, 2);
+            it.introspect_to(&mut xml, 2);
         }
         let children = match object {
             Object::Branch(child) => vec![(*child).to_owned()],
@@ -221,28 +230,31 @@ impl Call {
         match member {
             "Get" => {
                 let (interface, name): (&str, &str) = body.deserialize().map_err(wrong)?;
-                let it = self.interface(object, interface)?;
-                let value = it.interface.get(name, server, &self.connection, Some(header), &emitter).await;
-                let value = value.ok_or_else(|| unknown_property(interface, name))??;
-                Ok(self.connection.reply(header, &value).await?)
+                for part in &self.interface(object, interface)?.parts {
+                    if let Some(value) = part.get(name, server, &self.connection, Some(header), &emitter).await {
+                        return Ok(self.connection.reply(header, &value?).await?);
+                    }
+                }
+                Err(unknown_property(interface, name))
             }
             "GetAll" => {
                 let interface: &str = body.deserialize().map_err(wrong)?;
-                let it = self.interface(object, interface)?;
-                let values = it.interface.get_all(server, &self.connection, Some(header), &emitter).await?;
+                let values = self.server.properties(self.interface(object, interface)?, &emitter).await?;
                 Ok(self.connection.reply(header, &values).await?)
             }
             "Set" => {
                 let (interface, name, value): (&str, &str, Variant<'_>) = body.deserialize().map_err(wrong)?;
-                let it = self.interface(object, interface)?;
-                match it.interface.set(name, &value, server, &self.connection, Some(header), &emitter) {
-                    DispatchResult::Async(done) => done.await?,
-                    // Every setter takes `&self`, so there is no property that could ask for more.
-                    DispatchResult::NotFound | DispatchResult::RequiresMut => {
-                        return Err(unknown_property(interface, name));
+                for part in &self.interface(object, interface)?.parts {
+                    match part.set(name, &value, server, &self.connection, Some(header), &emitter) {
+                        DispatchResult::Async(done) => {
+                            done.await?;
+                            return Ok(self.connection.reply(header, &()).await?);
+                        }
+                        // Every setter takes `&self`, so there is no property that could ask for more.
+                        DispatchResult::NotFound | DispatchResult::RequiresMut => {}
                     }
                 }
-                Ok(self.connection.reply(header, &()).await?)
+                Err(unknown_property(interface, name))
             }
             _ => Err(fdo::Error::UnknownMethod(format!("properties have no method {member}")).into()),
         }

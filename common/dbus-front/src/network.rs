@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
 use virtbus_api::{
     Error as ApiError, NetworkDriver, NetworkRef, document,
     flags::{NetworkFilter, NetworkUpdateFlags, NetworkXmlFlags, PortCreateFlags},
@@ -17,51 +16,27 @@ use zbus::{OwnedObjectPath, message::Header, object_server::SignalEmitter};
 use crate::{
     error::Result,
     front::Cx,
-    objects::{Kind, Served},
+    objects::{Folder, Kind, One, Served},
     params::{self, metadata_kind, no_flags, optional, word},
     paths,
 };
 
-/// The object of one network; it holds no state but the UUID.
-#[derive(Debug)]
-pub struct Network {
-    cx: Arc<Cx<dyn NetworkDriver>>,
-    uuid: Uuid,
-}
-
-/// All networks.
-struct Networks(Arc<Cx<dyn NetworkDriver>>);
+/// One network.
+pub type Network = One<dyn NetworkDriver, NetworkRef>;
 
 /// All networks.
 pub(crate) fn kind(cx: &Arc<Cx<dyn NetworkDriver>>) -> Box<dyn Kind> {
-    Box::new(Networks(cx.clone()))
-}
-
-impl Kind for Networks {
-    fn folder(&self) -> &'static str {
-        paths::NETWORKS
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0.driver.list(NetworkFilter::empty()).iter().map(|it| paths::uuid_name(it.uuid)).collect()
-    }
-
-    fn find(&self, name: &str) -> Option<Result<Served>> {
-        let uuid = paths::uuid_of(name)?;
-        let known = self.0.driver.lookup_by_uuid(uuid).map_err(Into::into);
-        Some(known.map(|_| Served::of(Network { cx: self.0.clone(), uuid })))
-    }
+    Box::new(Folder {
+        cx: cx.clone(),
+        folder: paths::NETWORKS,
+        list: |driver| driver.list(NetworkFilter::empty()),
+        name: |it: &NetworkRef| paths::uuid_name(it.uuid),
+        find: |driver, name| Some(driver.lookup_by_uuid(paths::uuid_of(name)?)),
+        served: Served::of,
+    })
 }
 
 impl Network {
-    fn target(&self) -> NetworkRef {
-        NetworkRef::of_uuid(self.uuid)
-    }
-
-    async fn check(&self, header: &Header<'_>, right: &str) -> Result<()> {
-        self.cx.access.check(header, right).await
-    }
-
     /// The rights that a change takes which may also be one of the definition.
     async fn check_update(&self, header: &Header<'_>, flags: NetworkUpdateFlags) -> Result<()> {
         self.check(header, "network:write").await?;
@@ -84,77 +59,77 @@ pub(crate) fn lease_figures(it: Lease) -> LeaseFigures {
 impl Network {
     #[zbus(property)]
     async fn active(&self) -> Result<bool> {
-        Ok(self.cx.driver.is_active(&self.target())?)
+        Ok(self.cx.driver.is_active(&self.it)?)
     }
 
     // Invalidated and not sent along: for the new value zbus would start an object server of its own on our connection.
     #[zbus(property(emits_changed_signal = "invalidates"))]
     async fn autostart(&self) -> Result<bool> {
-        Ok(self.cx.driver.autostart(&self.target())?)
+        Ok(self.cx.driver.autostart(&self.it)?)
     }
 
     #[zbus(property)]
     async fn set_autostart(&self, autostart: bool, #[zbus(header)] header: Option<Header<'_>>) -> Result<()> {
         let header = header.ok_or_else(|| ApiError::internal("a property was set without a message"))?;
         self.check(&header, "network:write").await?;
-        Ok(self.cx.driver.set_autostart(&self.target(), autostart).await?)
+        Ok(self.cx.driver.set_autostart(&self.it, autostart).await?)
     }
 
     /// The bridge; not there for a network that has none.
     #[zbus(property(emits_changed_signal = "false"))]
     async fn bridge_name(&self) -> Result<String> {
-        Ok(self.cx.driver.bridge_name(&self.target())?)
+        Ok(self.cx.driver.bridge_name(&self.it)?)
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn name(&self) -> Result<String> {
-        Ok(self.cx.driver.lookup_by_uuid(self.uuid)?.name)
+    async fn name(&self) -> String {
+        self.it.name.clone()
     }
 
     #[zbus(property)]
     async fn persistent(&self) -> Result<bool> {
-        Ok(self.cx.driver.is_persistent(&self.target())?)
+        Ok(self.cx.driver.is_persistent(&self.it)?)
     }
 
     #[zbus(property(emits_changed_signal = "const"), name = "UUID")]
     async fn uuid(&self) -> String {
-        self.uuid.hyphenated().to_string()
+        self.it.uuid.hyphenated().to_string()
     }
 
     async fn create(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.check(&header, "network:start").await?;
-        Ok(self.cx.driver.start(&self.target()).await?)
+        Ok(self.cx.driver.start(&self.it).await?)
     }
 
     async fn destroy(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.check(&header, "network:stop").await?;
-        Ok(self.cx.driver.destroy(&self.target()).await?)
+        Ok(self.cx.driver.destroy(&self.it).await?)
     }
 
     /// An empty MAC address stands for all clients.
     #[zbus(name = "GetDHCPLeases", out_args("leases"))]
     async fn get_dhcp_leases(&self, mac: &str, flags: u32) -> Result<Vec<LeaseFigures>> {
         no_flags(flags, "virNetworkGetDHCPLeases")?;
-        let leases = self.cx.driver.leases(&self.target(), optional(mac)).await?;
+        let leases = self.cx.driver.leases(&self.it, optional(mac)).await?;
         Ok(leases.into_iter().map(lease_figures).collect())
     }
 
     #[zbus(out_args("metadata"))]
     async fn get_metadata(&self, r#type: i32, uri: &str, flags: u32) -> Result<String> {
         let impact: NetworkUpdateFlags = word(flags, "virNetworkGetMetadata")?;
-        Ok(self.cx.driver.metadata(&self.target(), &metadata_kind(r#type, uri)?, impact)?)
+        Ok(self.cx.driver.metadata(&self.it, &metadata_kind(r#type, uri)?, impact)?)
     }
 
     #[zbus(name = "GetXMLDesc", out_args("xml"))]
     async fn get_xml_desc(&self, flags: u32) -> Result<String> {
         let flags: NetworkXmlFlags = word(flags, "virNetworkGetXMLDesc")?;
-        Ok(document::format_network(&*self.cx.driver.xml(&self.target(), flags)?, flags))
+        Ok(document::format_network(&*self.cx.driver.xml(&self.it, flags)?, flags))
     }
 
     #[zbus(out_args("ports"))]
     async fn list_ports(&self, flags: u32) -> Result<Vec<OwnedObjectPath>> {
         no_flags(flags, "virNetworkListAllPorts")?;
-        Ok(self.cx.driver.ports(&self.target())?.iter().map(paths::port).collect())
+        Ok(self.cx.driver.ports(&self.it)?.iter().map(paths::port).collect())
     }
 
     #[zbus(name = "PortCreateXML", out_args("port"))]
@@ -167,12 +142,12 @@ impl Network {
         self.check(&header, "network_port:create").await?;
         let flags: PortCreateFlags = word(flags, "virNetworkPortCreateXML")?;
         let port = document::parse_network_port(xml, flags.contains(PortCreateFlags::VALIDATE))?;
-        Ok(paths::port(&self.cx.driver.create_port(&self.target(), port, flags).await?))
+        Ok(paths::port(&self.cx.driver.create_port(&self.it, port, flags).await?))
     }
 
     #[zbus(name = "PortLookupByUUID", out_args("port"))]
     async fn port_lookup_by_uuid(&self, uuid: &str) -> Result<OwnedObjectPath> {
-        Ok(paths::port(&self.cx.driver.lookup_port(&self.target(), params::uuid(uuid)?)?))
+        Ok(paths::port(&self.cx.driver.lookup_port(&self.it, params::uuid(uuid)?)?))
     }
 
     /// An empty text removes the metadata.
@@ -189,12 +164,12 @@ impl Network {
         self.check_update(&header, impact).await?;
         let (value, key) = (optional(metadata).map(str::to_owned), optional(key).map(str::to_owned));
         let kind = metadata_kind(r#type, uri)?;
-        Ok(self.cx.driver.set_metadata(&self.target(), kind, value, key, impact).await?)
+        Ok(self.cx.driver.set_metadata(&self.it, kind, value, key, impact).await?)
     }
 
     async fn undefine(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.check(&header, "network:delete").await?;
-        Ok(self.cx.driver.undefine(&self.target()).await?)
+        Ok(self.cx.driver.undefine(&self.it).await?)
     }
 
     /// A parent index of -1 lets the section's content choose.
@@ -216,7 +191,7 @@ impl Network {
             .ok_or_else(|| ApiError::invalid_arg(format!("network update section {section} is not one of 1 to 12")))?;
         let section = NetworkSection { kind, text: xml.to_owned() };
         let parent = u32::try_from(parent_index).ok();
-        Ok(self.cx.driver.update(&self.target(), command, section, parent, flags).await?)
+        Ok(self.cx.driver.update(&self.it, command, section, parent, flags).await?)
     }
 
     #[zbus(signal)]

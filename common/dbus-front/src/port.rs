@@ -2,60 +2,37 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use uuid::Uuid;
 use virtbus_api::{NetworkDriver, NetworkRef, PortRef, document, flags::NetworkFilter};
 use zbus::{OwnedObjectPath, OwnedVariant, message::Header};
 
 use crate::{
     error::Result,
     front::Cx,
-    objects::{Kind, Served},
+    objects::{Folder, Kind, One, Served},
     params::{self, no_flags},
     paths,
 };
 
-/// The object of one port; it holds no state but the UUIDs.
-#[derive(Debug)]
-pub struct NetworkPort {
-    cx: Arc<Cx<dyn NetworkDriver>>,
-    port: PortRef,
-}
-
-/// The ports of all networks.
-struct NetworkPorts(Arc<Cx<dyn NetworkDriver>>);
+/// One port.
+pub type NetworkPort = One<dyn NetworkDriver, PortRef>;
 
 /// The ports of all networks.
 pub(crate) fn kind(cx: &Arc<Cx<dyn NetworkDriver>>) -> Box<dyn Kind> {
-    Box::new(NetworkPorts(cx.clone()))
-}
-
-fn refer(network: Uuid, uuid: Uuid) -> PortRef {
-    PortRef { network: NetworkRef::of_uuid(network), uuid }
-}
-
-impl Kind for NetworkPorts {
-    fn folder(&self) -> &'static str {
-        paths::PORTS
-    }
-
-    fn names(&self) -> Vec<String> {
-        let networks = self.0.driver.list(NetworkFilter::empty());
+    Box::new(Folder {
+        cx: cx.clone(),
+        folder: paths::PORTS,
         // A network that goes meanwhile has no ports.
-        let ports = networks.iter().filter_map(|it| self.0.driver.ports(it).ok()).flatten();
-        ports.map(|it| paths::port_name(it.network.uuid, it.uuid)).collect()
-    }
-
-    fn find(&self, name: &str) -> Option<Result<Served>> {
-        let (network, port) = paths::port_of(name)?;
-        let known = self.0.driver.lookup_port(&NetworkRef::of_uuid(network), port).map_err(Into::into);
-        Some(known.map(|_| Served::of(NetworkPort { cx: self.0.clone(), port: refer(network, port) })))
-    }
-}
-
-impl NetworkPort {
-    async fn check(&self, header: &Header<'_>, right: &str) -> Result<()> {
-        self.cx.access.check(header, right).await
-    }
+        list: |driver| {
+            let networks = driver.list(NetworkFilter::empty());
+            networks.iter().filter_map(|it| driver.ports(it).ok()).flatten().collect()
+        },
+        name: |it: &PortRef| paths::port_name(it.network.uuid, it.uuid),
+        find: |driver, name| {
+            let (network, port) = paths::port_of(name)?;
+            Some(driver.lookup_port(&NetworkRef::of_uuid(network), port))
+        },
+        served: Served::of,
+    })
 }
 
 #[zbus::interface(name = "org.libvirt.NetworkPort")]
@@ -63,30 +40,30 @@ impl NetworkPort {
     /// The network that it is plugged into.
     #[zbus(property(emits_changed_signal = "const"))]
     async fn network(&self) -> OwnedObjectPath {
-        paths::network(self.port.network.uuid)
+        paths::network(self.it.network.uuid)
     }
 
     #[zbus(property(emits_changed_signal = "const"), name = "UUID")]
     async fn uuid(&self) -> String {
-        self.port.uuid.hyphenated().to_string()
+        self.it.uuid.hyphenated().to_string()
     }
 
     async fn delete(&self, flags: u32, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.check(&header, "network_port:delete").await?;
         no_flags(flags, "virNetworkPortDelete")?;
-        Ok(self.cx.driver.delete_port(&self.port).await?)
+        Ok(self.cx.driver.delete_port(&self.it).await?)
     }
 
     #[zbus(out_args("parameters"))]
     async fn get_parameters(&self, flags: u32) -> Result<HashMap<String, OwnedVariant>> {
         no_flags(flags, "virNetworkPortGetParameters")?;
-        Ok(params::to_dict(self.cx.driver.port_parameters(&self.port)?))
+        Ok(params::to_dict(self.cx.driver.port_parameters(&self.it)?))
     }
 
     #[zbus(name = "GetXMLDesc", out_args("xml"))]
     async fn get_xml_desc(&self, flags: u32) -> Result<String> {
         no_flags(flags, "virNetworkPortGetXMLDesc")?;
-        Ok(document::format_network_port(&*self.cx.driver.port_xml(&self.port)?))
+        Ok(document::format_network_port(&*self.cx.driver.port_xml(&self.it)?))
     }
 
     async fn set_parameters(
@@ -97,6 +74,6 @@ impl NetworkPort {
     ) -> Result<()> {
         self.check(&header, "network_port:write").await?;
         no_flags(flags, "virNetworkPortSetParameters")?;
-        Ok(self.cx.driver.set_port_parameters(&self.port, params::from_dict(parameters)?).await?)
+        Ok(self.cx.driver.set_port_parameters(&self.it, params::from_dict(parameters)?).await?)
     }
 }

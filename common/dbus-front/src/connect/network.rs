@@ -8,6 +8,7 @@ use virtbus_api::{
 };
 use zbus::{ObjectPath, OwnedObjectPath, message::Header, object_server::SignalEmitter};
 
+use super::session::Session;
 use crate::{
     error::Result,
     front::Cx,
@@ -24,7 +25,7 @@ pub struct Connect {
 
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn NetworkDriver>>) -> Served {
-    Served::of(Connect { cx: cx.clone() })
+    Served::of(Session(cx.driver.uri())).and(Connect { cx: cx.clone() })
 }
 
 /// The path of a network that was found.
@@ -35,23 +36,6 @@ fn found(network: virtbus_api::Result<NetworkRef>) -> Result<OwnedObjectPath> {
 /// The names and types of methods and properties are libvirt-dbus 1.4.1's, where it has them.
 #[zbus::interface(name = "org.libvirt.Connect")]
 impl Connect {
-    #[zbus(property(emits_changed_signal = "const"))]
-    async fn encrypted(&self) -> bool {
-        false
-    }
-
-    /// Messages travel over a local bus that authenticates its users.
-    #[zbus(property(emits_changed_signal = "const"))]
-    async fn secure(&self) -> bool {
-        true
-    }
-
-    /// The connection's URI, for example `network:///system`.
-    #[zbus(property(emits_changed_signal = "const"), name = "URI")]
-    async fn uri(&self) -> String {
-        self.cx.driver.uri()
-    }
-
     #[zbus(name = "NetworkCreateXML", out_args("network"))]
     async fn network_create_xml(&self, xml: &str, #[zbus(header)] header: Header<'_>) -> Result<OwnedObjectPath> {
         self.create(xml, NetworkCreateFlags::empty(), &header).await

@@ -12,6 +12,7 @@ use virtbus_schema::{
 };
 use zbus::{ObjectPath, OwnedObjectPath, message::Header, object_server::SignalEmitter};
 
+use super::session::Session;
 use crate::{
     error::Result,
     front::Cx,
@@ -28,7 +29,7 @@ pub struct Connect {
 
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn StorageDriver>>) -> Served {
-    Served::of(Connect { cx: cx.clone() })
+    Served::of(Session(cx.driver.uri())).and(Connect { cx: cx.clone() })
 }
 
 fn found_pool(pool: virtbus_api::Result<PoolRef>) -> Result<OwnedObjectPath> {
@@ -46,23 +47,6 @@ fn found_secret(secret: virtbus_api::Result<SecretRef>) -> Result<OwnedObjectPat
 /// The names and types of methods and properties are libvirt-dbus 1.4.1's, where it has them.
 #[zbus::interface(name = "org.libvirt.Connect")]
 impl Connect {
-    #[zbus(property(emits_changed_signal = "const"))]
-    async fn encrypted(&self) -> bool {
-        false
-    }
-
-    /// Messages travel over a local bus that authenticates its users.
-    #[zbus(property(emits_changed_signal = "const"))]
-    async fn secure(&self) -> bool {
-        true
-    }
-
-    /// The connection's URI, for example `storage:///system`.
-    #[zbus(property(emits_changed_signal = "const"), name = "URI")]
-    async fn uri(&self) -> String {
-        self.cx.driver.uri()
-    }
-
     /// An empty `srcSpec` does not narrow the search.
     #[zbus(out_args("storagePoolSources"))]
     async fn find_storage_pool_sources(

@@ -7,7 +7,7 @@ use virtbus_api::{
 use zbus::{Variant, object_server::SignalEmitter};
 
 use super::Signals;
-use crate::{connect::Connect, domain::Domain, params, paths};
+use crate::{connect::Connect, domain::Happening, params, paths};
 
 impl Signals {
     /// Sends what a domain's event means: the object's coming and going, changed properties, the signal itself.
@@ -23,7 +23,7 @@ impl Signals {
         let emitter = self.emitter(paths::domain(event.domain.uuid))?;
         let (seconds, micros) = event.timestamp;
         let details = event.details.as_deref().unwrap_or_default();
-        Domain::monitor_event(&emitter, &event.name, seconds, micros, details).await
+        Happening::monitor_event(&emitter, &event.name, seconds, micros, details).await
     }
 
     /// A change of a domain's life; its object comes before the signal and goes after it.
@@ -64,36 +64,36 @@ async fn happening(emitter: &SignalEmitter<'_>, kind: &DomainEventKind) -> zbus:
     match kind {
         // Sent by the caller, with what it means for the object.
         DomainEventKind::Lifecycle(_) => Ok(()),
-        DomainEventKind::Reboot => Domain::rebooted(emitter).await,
-        DomainEventKind::RtcChange(offset) => Domain::rtc_change(emitter, *offset).await,
-        DomainEventKind::Watchdog(action) => Domain::watchdog(emitter, *action).await,
+        DomainEventKind::Reboot => Happening::rebooted(emitter).await,
+        DomainEventKind::RtcChange(offset) => Happening::rtc_change(emitter, *offset).await,
+        DomainEventKind::Watchdog(action) => Happening::watchdog(emitter, *action).await,
         DomainEventKind::IoError { path, alias, action, reason } => {
-            Domain::io_error(emitter, path, alias, *action as i32, reason).await
+            Happening::io_error(emitter, path, alias, *action as i32, reason).await
         }
         DomainEventKind::Graphics(it) => graphics(emitter, it).await,
-        DomainEventKind::ControlError => Domain::control_error(emitter).await,
+        DomainEventKind::ControlError => Happening::control_error(emitter).await,
         DomainEventKind::DiskChange { old, new, alias, reason } => {
             let [old, new] = [old, new].map(|it| it.as_deref().unwrap_or_default());
-            Domain::disk_change(emitter, old, new, alias, *reason).await
+            Happening::disk_change(emitter, old, new, alias, *reason).await
         }
-        DomainEventKind::TrayChange { alias, reason } => Domain::tray_change(emitter, alias, *reason).await,
-        DomainEventKind::PmWakeup => Domain::pm_wakeup_signal(emitter, 0).await,
-        DomainEventKind::PmSuspend => Domain::pm_suspend(emitter, 0).await,
-        DomainEventKind::PmSuspendDisk => Domain::pm_suspend_disk(emitter, 0).await,
-        DomainEventKind::BalloonChange(actual) => Domain::balloon_change(emitter, *actual).await,
-        DomainEventKind::DeviceRemoved(alias) => Domain::device_removed(emitter, alias).await,
-        DomainEventKind::DeviceAdded(alias) => Domain::device_added(emitter, alias).await,
-        DomainEventKind::DeviceRemovalFailed(alias) => Domain::device_removal_failed(emitter, alias).await,
-        DomainEventKind::Tunable(it) => Domain::tunable(emitter, params::to_dict(it.clone())).await,
-        DomainEventKind::AgentLifecycle { state, reason } => Domain::agent_event(emitter, *state, *reason).await,
-        DomainEventKind::JobCompleted(it) => Domain::job_completed(emitter, params::to_dict(it.clone())).await,
+        DomainEventKind::TrayChange { alias, reason } => Happening::tray_change(emitter, alias, *reason).await,
+        DomainEventKind::PmWakeup => Happening::pm_wakeup_signal(emitter, 0).await,
+        DomainEventKind::PmSuspend => Happening::pm_suspend(emitter, 0).await,
+        DomainEventKind::PmSuspendDisk => Happening::pm_suspend_disk(emitter, 0).await,
+        DomainEventKind::BalloonChange(actual) => Happening::balloon_change(emitter, *actual).await,
+        DomainEventKind::DeviceRemoved(alias) => Happening::device_removed(emitter, alias).await,
+        DomainEventKind::DeviceAdded(alias) => Happening::device_added(emitter, alias).await,
+        DomainEventKind::DeviceRemovalFailed(alias) => Happening::device_removal_failed(emitter, alias).await,
+        DomainEventKind::Tunable(it) => Happening::tunable(emitter, params::to_dict(it.clone())).await,
+        DomainEventKind::AgentLifecycle { state, reason } => Happening::agent_event(emitter, *state, *reason).await,
+        DomainEventKind::JobCompleted(it) => Happening::job_completed(emitter, params::to_dict(it.clone())).await,
         DomainEventKind::MetadataChange { kind, uri } => {
-            Domain::metadata_change(emitter, *kind, uri.as_deref().unwrap_or_default()).await
+            Happening::metadata_change(emitter, *kind, uri.as_deref().unwrap_or_default()).await
         }
     }
 }
 
 async fn graphics(emitter: &SignalEmitter<'_>, it: &Graphics) -> zbus::Result<()> {
     let [local, remote] = [&it.local, &it.remote].map(|it| (it.family, it.node.clone(), it.service.clone()));
-    Domain::graphics(emitter, it.phase, local, remote, &it.auth_scheme, it.subject.clone()).await
+    Happening::graphics(emitter, it.phase, local, remote, &it.auth_scheme, it.subject.clone()).await
 }
