@@ -50,6 +50,8 @@ pub(crate) struct Field {
     lenient: bool,
     /// What strict reading asks of the text besides its type.
     form: Option<syn::Path>,
+    /// An empty text counts as absent.
+    blank: bool,
     /// Strict reading needs it, though reading does not.
     must: bool,
     /// Strict reading does not need it, though reading does.
@@ -85,6 +87,7 @@ impl Field {
             hex: None,
             any_base: false,
             lenient: false,
+            blank: false,
             form: None,
             must: false,
             may: false,
@@ -127,6 +130,7 @@ impl Field {
                     "secret" => out.secret = true,
                     "when" => out.when = Some(meta.value()?.parse()?),
                     "lenient" => out.lenient = true,
+                    "blank" => out.blank = true,
                     "form" => out.form = Some(meta.value()?.parse()?),
                     "must" => out.must = true,
                     "may" => out.may = true,
@@ -162,6 +166,9 @@ impl Field {
             (Kind::Attr | Kind::Child | Kind::Text, Shape::Many) => fail("a Vec needs `children`"),
             (Kind::Flatten, shape) if shape != Shape::Plain => fail("flatten needs the type itself"),
             _ if self.omit_default && self.default.is_none() => fail("omit_default needs default"),
+            (_, Shape::Plain) if self.blank && self.default.is_none() => fail("what may be blank needs a default"),
+            (kind, _) if self.blank && !matches!(kind, Kind::Attr | Kind::Child) => fail("only attr and child can be blank"),
+            _ if self.blank && (self.lenient || self.required || self.is_any_base()) => fail("blank stands alone"),
             _ => Ok(()),
         }
     }
@@ -192,6 +199,11 @@ impl Field {
                     quote!(::virtbus_xml::decode::optional_child::<#inner>(#place).unwrap_or_default())
                 };
                 (quote!(#lenient.unwrap_or_default()), lenient)
+            }
+            Kind::Attr | Kind::Child if self.blank => {
+                let read = if self.kind == Kind::Attr { quote!(blank_attr) } else { quote!(blank_child) };
+                // Nothing that may be blank is required.
+                (TokenStream::new(), quote!(::virtbus_xml::decode::#read::<#inner>(#place)?))
             }
             Kind::Attr => (
                 quote!(::virtbus_xml::decode::attr::<#inner>(#place)?),

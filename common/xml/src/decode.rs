@@ -138,6 +138,17 @@ pub fn optional_attr<T: Value>(node: Node<'_>, path: &[&str], name: &str, kind: 
     attr.read().map(Some).map_err(|error| error.under(kind))
 }
 
+/// An attribute that may be absent, and counts as absent when it is empty.
+///
+/// # Errors
+/// It is not such a value.
+pub fn blank_attr<T: Value>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Option<T>> {
+    match node.descend(path).and_then(|it| it.attr(name)).filter(|it| !it.value().is_empty()) {
+        Some(attr) => attr.read().map(Some).map_err(|error| error.under(kind)),
+        None => Ok(None),
+    }
+}
+
 /// An attribute that counts as absent when it is not such a value. No error is made only to be thrown away: finding its place
 /// costs a walk through the document.
 #[must_use]
@@ -222,6 +233,18 @@ pub fn optional_child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: E
         return Ok(None);
     };
     T::read(child).map(Some).map_err(|error| error.under(kind))
+}
+
+/// A child element that may be absent, and counts as absent when its text is empty; of several the first counts.
+///
+/// # Errors
+/// It does not read.
+pub fn blank_child<T: Xml>(node: Node<'_>, path: &[&str], name: &str, kind: ErrorKind) -> Result<Option<T>> {
+    let child = node.descend(path).and_then(|it| it.child(name));
+    match child.filter(|it| !it.text().is_empty()) {
+        Some(child) => T::read(child).map(Some).map_err(|error| error.under(kind)),
+        None => Ok(None),
+    }
 }
 
 /// All child elements of a name.

@@ -30,6 +30,7 @@
 //! | `hex = 4` | an unsigned number written as `0x` with at least so many digits, read in any base |
 //! | `any_base` | an unsigned number written in decimal, read in any base |
 //! | `lenient` | a bad value counts as absent, as the reference has it in a few old places |
+//! | `blank` | an empty text counts as absent, except in strict reading |
 //! | `must`, `may` | strict reading needs it though reading does not; or the other way round |
 //! | `form = path` | strict reading asks `path(&str) -> bool` of the text, besides its type |
 //! | `free` | strict reading asks no more of the text than `form` does; what is not of the type is refused after all else |

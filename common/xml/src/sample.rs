@@ -232,7 +232,7 @@ impl<'c> Maker<'c> {
 
     fn is_aimed_at(&self, place: &str) -> bool {
         self.target.is_some_and(|it| is_at_or_above(place, &it.path))
-            || self.mending.wanted.range(place.to_owned()..).next().is_some_and(|it| is_at_or_above(place, it))
+            || self.mending.wanted.iter().any(|it| is_at_or_above(place, it))
     }
 
     /// One of so many, at a place: another one each time it is exchanged.
