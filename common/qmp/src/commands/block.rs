@@ -22,6 +22,7 @@ commands! {
     with BlockdevInsertMedium = "blockdev-insert-medium" -> Done;
     with BlockdevRemoveMedium = "blockdev-remove-medium" -> Done;
     with BlockResize = "block_resize" -> Done;
+    with BlockSetIoThrottle = "block_set_io_throttle" -> Done;
     with Eject = "eject" -> Done;
 }
 
@@ -101,6 +102,60 @@ pub struct BlockResize {
     pub node_name: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// Limits a drive, alone or with those of its group: bytes and requests a second, 0 for no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BlockSetIoThrottle {
+    /// Device id or object path.
+    pub id: String,
+    /// Bytes.
+    pub bps: u64,
+    /// Bytes read.
+    pub bps_rd: u64,
+    /// Bytes written.
+    pub bps_wr: u64,
+    /// Requests.
+    pub iops: u64,
+    /// Read requests.
+    pub iops_rd: u64,
+    /// Write requests.
+    pub iops_wr: u64,
+    /// Bytes in a burst, and so on.
+    pub bps_max: u64,
+    /// Bytes read in a burst.
+    pub bps_rd_max: u64,
+    /// Bytes written in a burst.
+    pub bps_wr_max: u64,
+    /// Requests in a burst.
+    pub iops_max: u64,
+    /// Read requests in a burst.
+    pub iops_rd_max: u64,
+    /// Write requests in a burst.
+    pub iops_wr_max: u64,
+    /// Seconds a burst may last; a second if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bps_max_length: Option<u64>,
+    /// The same for reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bps_rd_max_length: Option<u64>,
+    /// The same for writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bps_wr_max_length: Option<u64>,
+    /// The same for requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iops_max_length: Option<u64>,
+    /// The same for read requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iops_rd_max_length: Option<u64>,
+    /// The same for write requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iops_wr_max_length: Option<u64>,
+    /// Bytes that count as one request; 0 counts each as one.
+    pub iops_size: u64,
+    /// The group; one of its own if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// Ejects a medium.
