@@ -143,33 +143,210 @@ pub(crate) fn cpu_vendor(text: &str) -> bool {
     text.chars().count() == 12 && !text.contains(',')
 }
 
-/// A number in decimal or hexadecimal, up to a limit.
+/// Digits of a base, within a length.
+fn digits_of(text: &str, base: u32, length: std::ops::RangeInclusive<usize>) -> bool {
+    length.contains(&text.len()) && text.chars().all(|it| it.is_digit(base))
+}
+
+/// Hexadecimal, with or without `0x`.
+fn hex(text: &str, most: usize) -> bool {
+    digits_of(text.strip_prefix("0x").unwrap_or(text), 16, 1..=most)
+}
+
+/// A decimal number up to a limit, or a hexadecimal one behind `0x`.
 fn within(text: &str, most: u32) -> bool {
-    let number = match text.strip_prefix("0x") {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    number.is_ok_and(|it| it <= most)
+    match text.strip_prefix("0x") {
+        Some(hex) => digits_of(hex, 16, 1..=8) && u32::from_str_radix(hex, 16).is_ok_and(|it| it <= most),
+        None => text.parse::<u32>().is_ok_and(|it| it <= most),
+    }
+}
+
+/// Decimal digits.
+pub(crate) fn digits(text: &str) -> bool {
+    digits_of(text, 10, 1..=usize::MAX)
 }
 
 /// A byte.
-pub(crate) fn byte(text: &str) -> bool {
-    within(text, 255)
+pub(crate) fn uint8(text: &str) -> bool {
+    within(text, 0xff)
+}
+
+/// A number of 16 bits, in hexadecimal even without `0x`.
+pub(crate) fn uint16(text: &str) -> bool {
+    hex(text, 4) || within(text, 0xffff)
+}
+
+/// A number of 24 bits.
+pub(crate) fn uint24(text: &str) -> bool {
+    within(text, 0xff_ffff)
+}
+
+/// A number of 32 bits, in hexadecimal even without `0x`.
+pub(crate) fn uint32(text: &str) -> bool {
+    hex(text, 8) || within(text, u32::MAX)
 }
 
 /// A slot of a PCI bus.
 pub(crate) fn slot(text: &str) -> bool {
-    within(text, 0x1f)
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let short = digits.strip_prefix(['0', '1']).filter(|it| !it.is_empty()).unwrap_or(digits);
+    digits_of(short, 16, 1..=1) || within(text, 0x1f)
 }
 
 /// A function of a PCI device.
 pub(crate) fn function(text: &str) -> bool {
-    within(text, 7)
+    digits_of(text.strip_prefix("0x").unwrap_or(text), 8, 1..=1) || within(text, 7)
+}
+
+/// A bus or device of USB.
+pub(crate) fn usb_number(text: &str) -> bool {
+    hex(text, 3)
+}
+
+/// A vendor or product of USB.
+pub(crate) fn usb_id(text: &str) -> bool {
+    hex(text, 4)
 }
 
 /// A USB port: up to four numbers with dots between.
 pub(crate) fn usb_port(text: &str) -> bool {
-    text.split('.').count() <= 4 && text.split('.').all(|it| it.parse::<u8>().is_ok())
+    text.split('.').count() <= 4 && text.split('.').all(usb_number)
+}
+
+/// One or two digits: the number of a controller, bus, port or slot.
+pub(crate) fn two_digits(text: &str) -> bool {
+    digits_of(text, 10, 1..=2)
+}
+
+/// The unit of a drive.
+pub(crate) fn drive_unit(text: &str) -> bool {
+    digits_of(text, 10, 1..=5)
+}
+
+/// A target of SCSI.
+pub(crate) fn scsi_target(text: &str) -> bool {
+    digits_of(text, 10, 1..=10)
+}
+
+/// A unit of SCSI.
+pub(crate) fn scsi_unit(text: &str) -> bool {
+    digits_of(text, 10, 1..=20)
+}
+
+/// A register of pSeries.
+pub(crate) fn register(text: &str) -> bool {
+    hex(text, 8)
+}
+
+/// A port of an ISA device.
+pub(crate) fn io_base(text: &str) -> bool {
+    text.starts_with("0x") && hex(text, 4)
+}
+
+/// An interrupt of an ISA device.
+pub(crate) fn irq(text: &str) -> bool {
+    text.starts_with("0x") && hex(text, 1)
+}
+
+/// Where memory begins.
+pub(crate) fn memory_base(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    !digits.is_empty() && digits.chars().all(|it| it.is_ascii_digit() || ('a'..='f').contains(&it))
+}
+
+/// A channel subsystem of s390.
+pub(crate) fn cssid(text: &str) -> bool {
+    within(text, 0xfe)
+}
+
+/// A set of subchannels of s390.
+pub(crate) fn ssid(text: &str) -> bool {
+    matches!(text.strip_prefix("0x").unwrap_or(text), "0" | "1" | "2" | "3")
+}
+
+/// A device number of s390.
+pub(crate) fn devno(text: &str) -> bool {
+    within(text, 0xffff)
+}
+
+/// A device's name in QEMU.
+pub(crate) fn alias(text: &str) -> bool {
+    all(text, "_-.")
+}
+
+/// What a boot loader of s390 is told.
+pub(crate) fn loadparm(text: &str) -> bool {
+    (1..=8).contains(&text.len()) && all(text, ". \t\n\r")
+}
+
+/// The name of a network device.
+pub(crate) fn device_name(text: &str) -> bool {
+    all(text, "_.-\\:/")
+}
+
+/// The name of a bridge; none at all is taken as well.
+pub(crate) fn bridge_name(text: &str) -> bool {
+    text.is_empty() || all(text, "_.-\\:/ ")
+}
+
+/// A path from the root; `/` alone is none.
+pub(crate) fn absolute_path(text: &str) -> bool {
+    absolute(text) && !text.starts_with('[')
+}
+
+/// An IP address.
+pub(crate) fn ip(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// An IPv4 address.
+pub(crate) fn v4(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// The number of a VLAN.
+pub(crate) fn vlan(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|it| it <= 4095)
+}
+
+/// What is only said to say yes.
+pub(crate) fn yes(text: &str) -> bool {
+    text == "yes"
+}
+
+/// No slash.
+pub(crate) fn slashless(text: &str) -> bool {
+    !text.contains('/')
+}
+
+/// A name in D-Bus style, or of a TPM profile: letters, digits, `.`, `-` and `:`.
+pub(crate) fn profile(text: &str) -> bool {
+    all(text, ".-:")
+}
+
+/// Vendor and product of a SCSI disk: what can be printed, within a length.
+pub(crate) fn scsi_vendor(text: &str) -> bool {
+    text.len() <= 8 && text.bytes().all(|it| (b' '..=b'~').contains(&it))
+}
+
+/// The same for its product.
+pub(crate) fn scsi_product(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|it| (b' '..=b'~').contains(&it))
+}
+
+/// A unit of sizes.
+pub(crate) fn size_unit(text: &str) -> bool {
+    !text.is_empty() && virtbus_xml::Unit::from_suffix(text).is_some()
+}
+
+/// The name of a time zone.
+pub(crate) fn timezone(text: &str) -> bool {
+    all(text, "_.+-/")
+}
+
+/// A level of caches.
+pub(crate) fn cache_level(text: &str) -> bool {
+    matches!(text, "1" | "2" | "3")
 }
 
 /// `reset`, or a number of seconds.
@@ -182,9 +359,9 @@ pub(crate) fn period(text: &str) -> bool {
     text.parse::<u32>().is_ok_and(|it| (1000..=1_000_000).contains(&it))
 }
 
-/// A time in milliseconds, -1 for never.
+/// A time in milliseconds, -1 for never; the schema has them in 16 bits.
 pub(crate) fn reboot_timeout(text: &str) -> bool {
-    port(text)
+    text.parse::<i16>().is_ok_and(|it| it >= -1)
 }
 
 /// A time in milliseconds.

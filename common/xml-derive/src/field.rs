@@ -46,6 +46,8 @@ pub(crate) struct Field {
     hex: Option<LitInt>,
     /// Read in any base, written in decimal.
     any_base: bool,
+    /// Zero is refused.
+    nonzero: bool,
     /// A bad value counts as absent.
     lenient: bool,
     /// What strict reading asks of the text besides its type.
@@ -86,6 +88,7 @@ impl Field {
             fault: Ident::new("BadValue", Span::call_site()),
             hex: None,
             any_base: false,
+            nonzero: false,
             lenient: false,
             blank: false,
             form: None,
@@ -134,6 +137,7 @@ impl Field {
                     "form" => out.form = Some(meta.value()?.parse()?),
                     "must" => out.must = true,
                     "may" => out.may = true,
+                    "nonzero" => out.nonzero = true,
                     "free" => out.free = true,
                     "any_base" => out.any_base = true,
                     "hex" => out.hex = Some(meta.value()?.parse()?),
@@ -225,6 +229,12 @@ impl Field {
             Kind::Flag => return quote!(__node.descend(#path).is_some_and(|it| it.child(#name).is_some())),
             Kind::Flatten => return quote!(<#inner as ::virtbus_xml::Xml>::read(__node)?),
             Kind::Raw => return quote!(::virtbus_xml::raw::rest(__node)),
+        };
+        let (required, optional) = if self.nonzero {
+            let checked = quote!(::virtbus_xml::decode::nonzero(#optional, __node, #path, #name)?);
+            (quote!(::virtbus_xml::decode::nonzero(Some(#required), __node, #path, #name)?.unwrap_or_default()), checked)
+        } else {
+            (required, optional)
         };
         let (required, optional) = if self.boxed {
             (quote!(Box::new(#required)), quote!(#optional.map(Box::new)))

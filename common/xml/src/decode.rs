@@ -202,6 +202,23 @@ pub fn optional_hex_attr<T: TryFrom<u64>, const W: usize>(
     }
 }
 
+/// Refuses a number that is zero.
+///
+/// # Errors
+/// It is.
+pub fn nonzero<T: Default + PartialEq>(
+    found: Option<T>,
+    node: Node<'_>,
+    path: &[&str],
+    name: &str,
+) -> Result<Option<T>> {
+    if found.as_ref().is_some_and(|it| *it == T::default()) {
+        let element = node.descend(path).unwrap_or(node);
+        return Err(element.error(ErrorKind::BadValue, format!("{name} is zero")));
+    }
+    Ok(found)
+}
+
 fn missing_attr(node: Node<'_>, path: &[&str], name: &str) -> Error {
     match node.descend(path) {
         Some(element) => element.missing(&format!("@{name}")),

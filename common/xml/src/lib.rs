@@ -29,6 +29,7 @@
 //! | `secret` | written only with `FormatOptions::secure` |
 //! | `hex = 4` | an unsigned number written as `0x` with at least so many digits, read in any base |
 //! | `any_base` | an unsigned number written in decimal, read in any base |
+//! | `nonzero` | a number of which zero is refused |
 //! | `lenient` | a bad value counts as absent, as the reference has it in a few old places |
 //! | `blank` | an empty text counts as absent, except in strict reading |
 //! | `must`, `may` | strict reading needs it though reading does not; or the other way round |

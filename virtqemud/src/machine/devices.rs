@@ -195,8 +195,14 @@ fn controller(it: &mut Controller, board: Board) {
 }
 
 fn interface(it: &mut Interface, caps: &QemuCaps, kvm: bool) {
+    if it.kind == InterfaceKind::Network
+        && let Some(source) = &mut it.source
+    {
+        // The bridge behind a network is another one at each start.
+        source.bridge = None;
+    }
     if it.mac.is_none() {
-        it.mac = Some(InterfaceMac { address: random_mac(kvm), kind: None, check: None });
+        it.mac = Some(InterfaceMac { address: random_mac(kvm), kind: None, check: None, current: None });
     }
     if it.kind == InterfaceKind::Hostdev || it.model.is_some() {
         return;

@@ -78,7 +78,7 @@ pub(crate) fn check_virtual_port(port: &mut Option<VirtualPort>, needs_type: boo
     found.parameters = found.parameters.take().filter(|it| *it != VirtualPortParameters::default());
     let Some(kind) = found.kind else {
         if needs_type {
-            return Err(node.missing("@type"));
+            return bad(ErrorKind::BadValue, "missing required type of the virtual port".to_owned());
         }
         if found.parameters.is_none() {
             *port = None;

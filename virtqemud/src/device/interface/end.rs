@@ -27,7 +27,7 @@ props! {
     struct User<'a> {
         r#type: &'static str,
         net: Option<String>,
-        ipv6_prefix: Option<&'a str>,
+        ipv6_prefix: Option<String>,
         ipv6_prefixlen: Option<u32>,
         id: &'a str,
     }
@@ -122,11 +122,11 @@ fn tap(interface: &Interface, id: &str, netdev: &str, cx: &mut Cx<'_>) -> Result
 }
 
 /// QEMU's own NAT, with the addresses the document gives it.
-fn user<'a>(ips: &'a [GuestIp], netdev: &'a str) -> User<'a> {
+fn user<'a>(ips: &[GuestIp], netdev: &'a str) -> User<'a> {
     let mut user = User { r#type: "user", id: netdev, ..User::default() };
     for it in ips {
-        if it.address.contains(':') {
-            user.ipv6_prefix = Some(&it.address);
+        if it.address.is_ipv6() {
+            user.ipv6_prefix = Some(it.address.to_string());
             user.ipv6_prefixlen = it.prefix.filter(|it| *it > 0);
         } else {
             let prefix = it.prefix.filter(|it| *it > 0).map(|it| format!("/{it}")).unwrap_or_default();
@@ -140,7 +140,7 @@ fn user<'a>(ips: &'a [GuestIp], netdev: &'a str) -> User<'a> {
 fn wire<'a>(interface: &Interface, netdev: &'a str) -> Wire<'a> {
     let none = InterfaceSource::default();
     let source = interface.source.as_ref().unwrap_or(&none);
-    let end = |address: Option<&str>, port: Option<u32>| {
+    let end = |address: Option<&str>, port: Option<i32>| {
         Some(format!("{}:{}", address.unwrap_or_default(), port.unwrap_or_default()))
     };
     let there = end(source.address.as_deref(), source.port);

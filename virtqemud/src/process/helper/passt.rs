@@ -9,7 +9,7 @@ use virtbus_schema::domain::device::interface::{
     PortForwardRange,
 };
 
-use super::{Plan, make_directory, program};
+use super::{Plan, Serves, make_directory, program};
 use crate::config::{Layout, User};
 
 /// Whether it serves a card.
@@ -43,6 +43,8 @@ pub(crate) fn plan(
     }
     let socket = socket(layout, short_name, alias);
     make_directory(&layout.run.join("passt"), 0o750, user)?;
+    // One that died may have left its socket.
+    let _ = std::fs::remove_file(&socket);
     let mut spawn = Spawn::new(program("passt", "<backend type='passt'>")?).args(["--foreground", "--one-off"]);
     if it.kind == InterfaceKind::VhostUser {
         spawn = spawn.arg("--vhost-user");
@@ -55,9 +57,9 @@ pub(crate) fn plan(
         spawn = spawn.args(["--log-file", log]);
     }
     for ip in &it.ips {
-        spawn = spawn.args(["--address", &ip.address]);
+        spawn = spawn.args(["--address", &ip.address.to_string()]);
         // An IPv6 network has one size.
-        if let Some(prefix) = ip.prefix.filter(|_| !ip.address.contains(':')) {
+        if let Some(prefix) = ip.prefix.filter(|_| ip.address.is_ipv4()) {
             spawn = spawn.args(["--netmask", &prefix.to_string()]);
         }
     }
@@ -70,6 +72,7 @@ pub(crate) fn plan(
     }
     Ok(Some(Plan {
         name: format!("passt of {alias}"),
+        serves: Serves::Card(alias.to_owned()),
         first: Vec::new(),
         spawn,
         socket: Some(socket),
@@ -82,7 +85,7 @@ pub(crate) fn plan(
 /// `ADDRESS%DEVICE/22:2022,1000-1010,~1005`.
 fn ports(it: &PortForward) -> String {
     let PortForward { proto: _, address, dev, ranges } = it;
-    let mut text = address.clone().unwrap_or_default();
+    let mut text = address.map(|it| it.to_string()).unwrap_or_default();
     if let Some(device) = dev {
         text.push('%');
         text.push_str(device);

@@ -26,11 +26,11 @@ pub enum Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 #[xml(check = PciAddress::check)]
 pub struct PciAddress {
-    #[xml(attr, hex = 4, default)]
+    #[xml(attr, hex = 4, default, free, form = crate::forms::uint32)]
     pub domain: u32,
-    #[xml(attr, hex = 2, default)]
+    #[xml(attr, hex = 2, default, form = crate::forms::uint8)]
     pub bus: u32,
-    #[xml(attr, hex = 2, default, form = crate::forms::slot)]
+    #[xml(attr, hex = 2, default, free, form = crate::forms::slot)]
     pub slot: u32,
     #[xml(attr, hex = 1, default, form = crate::forms::function)]
     pub function: u32,
@@ -50,9 +50,9 @@ pub enum Multifunction {
 /// `<zpci uid='0x0001' fid='0x00000000'/>` of s390.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 pub struct ZpciAddress {
-    #[xml(attr, hex = 4)]
+    #[xml(attr, hex = 4, free, form = crate::forms::uint16)]
     pub uid: Option<u32>,
-    #[xml(attr, hex = 8)]
+    #[xml(attr, hex = 8, free, form = crate::forms::uint32)]
     pub fid: Option<u32>,
 }
 
@@ -89,33 +89,33 @@ impl PciAddress {
 /// `type='drive' controller='0' bus='0' target='0' unit='0'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 pub struct DriveAddress {
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::two_digits)]
     pub controller: u32,
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::two_digits)]
     pub bus: u32,
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::two_digits)]
     pub target: u32,
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::drive_unit)]
     pub unit: u32,
 }
 
 /// `type='virtio-serial' controller='0' bus='0' port='1'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 pub struct VirtioSerialAddress {
-    #[xml(attr, default)]
+    #[xml(attr, default, must, form = crate::forms::two_digits)]
     pub controller: u32,
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::two_digits)]
     pub bus: u32,
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::two_digits)]
     pub port: u32,
 }
 
 /// `type='ccid' controller='0' slot='0'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 pub struct CcidAddress {
-    #[xml(attr, default)]
+    #[xml(attr, default, must, form = crate::forms::two_digits)]
     pub controller: u32,
-    #[xml(attr, default)]
+    #[xml(attr, default, form = crate::forms::two_digits)]
     pub slot: u32,
 }
 
@@ -123,7 +123,7 @@ pub struct CcidAddress {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 #[xml(check = UsbAddress::check)]
 pub struct UsbAddress {
-    #[xml(attr, default)]
+    #[xml(attr, default, must, free, form = crate::forms::usb_number)]
     pub bus: u32,
     /// Port numbers from the root hub down, with dots; at most four.
     #[xml(attr, form = crate::forms::usb_port)]
@@ -151,27 +151,39 @@ impl UsbAddress {
 /// `type='spapr-vio' reg='0x1000'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 pub struct SpaprVioAddress {
-    #[xml(attr, hex = 8)]
+    #[xml(attr, hex = 8, free, form = crate::forms::register)]
     pub reg: Option<u64>,
 }
 
 /// `type='ccw' cssid='0xfe' ssid='0x0' devno='0x0000'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+#[xml(form = CcwAddress::form)]
 pub struct CcwAddress {
-    #[xml(attr, hex = 1)]
+    #[xml(attr, hex = 1, form = crate::forms::cssid)]
     pub cssid: Option<u32>,
-    #[xml(attr, hex = 1)]
+    #[xml(attr, hex = 1, form = crate::forms::ssid)]
     pub ssid: Option<u32>,
-    #[xml(attr, hex = 4)]
+    #[xml(attr, hex = 4, form = crate::forms::devno)]
     pub devno: Option<u32>,
+}
+
+impl CcwAddress {
+    /// All of it is said or nothing.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let said = ["cssid", "ssid", "devno"].iter().filter(|it| node.attr(it).is_some()).count();
+        if said == 0 || said == 3 {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::Unknown, "an address has cssid, ssid and devno, or none of them"))
+    }
 }
 
 /// `type='isa' iobase='0x505' irq='0x1'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
 pub struct IsaAddress {
-    #[xml(attr, hex = 1)]
+    #[xml(attr, hex = 1, form = crate::forms::io_base)]
     pub iobase: Option<u32>,
-    #[xml(attr, hex = 1)]
+    #[xml(attr, hex = 1, form = crate::forms::irq)]
     pub irq: Option<u32>,
 }
 
@@ -180,14 +192,15 @@ pub struct IsaAddress {
 pub struct DimmAddress {
     #[xml(attr)]
     pub slot: Option<u32>,
-    #[xml(attr, hex = 1)]
+    #[xml(attr, hex = 1, free, form = crate::forms::memory_base)]
     pub base: Option<u64>,
 }
 
 /// `<alias name='ua-disk'/>`: the name a device has in QEMU. Users may choose names that start with `ua-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Xml)]
+#[xml(absent = Alias::is_nameless)]
 pub struct Alias {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::alias)]
     pub name: String,
 }
 
@@ -195,6 +208,10 @@ impl Alias {
     /// An alias of this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
+    }
+
+    fn is_nameless(node: Node<'_>) -> bool {
+        node.attr("name").is_none()
     }
 
     /// Whether the user chose it; others belong to one run and are not in inactive documents.
@@ -215,7 +232,7 @@ pub struct Boot {
     /// From 1.
     #[xml(attr, form = crate::forms::positive)]
     pub order: u32,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::loadparm)]
     pub loadparm: Option<String>,
 }
 
@@ -232,7 +249,7 @@ pub struct Rom {
     pub enabled: Option<virtbus_xml::YesNo>,
     #[xml(attr)]
     pub bar: Option<OnOff>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub file: Option<String>,
 }
 
@@ -241,7 +258,7 @@ pub struct Rom {
 pub struct Info {
     #[xml(child, when = Alias::is_shown)]
     pub alias: Option<Alias>,
-    #[xml(attr = "acpi/@index")]
+    #[xml(attr = "acpi/@index", nonzero)]
     pub acpi_index: Option<u32>,
     #[xml(child)]
     pub address: Option<Address>,
@@ -256,7 +273,7 @@ pub struct RomInfo {
     pub alias: Option<Alias>,
     #[xml(child)]
     pub rom: Option<Rom>,
-    #[xml(attr = "acpi/@index")]
+    #[xml(attr = "acpi/@index", nonzero)]
     pub acpi_index: Option<u32>,
     #[xml(child)]
     pub address: Option<Address>,

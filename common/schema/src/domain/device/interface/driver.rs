@@ -15,11 +15,11 @@ pub struct InterfaceDriver {
     pub ioeventfd: Option<OnOff>,
     #[xml(attr)]
     pub event_idx: Option<OnOff>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub queues: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub rx_queue_size: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub tx_queue_size: Option<u32>,
     #[xml(attr)]
     pub rss: Option<OnOff>,
@@ -71,11 +71,11 @@ pub struct Offloads {
 pub struct InterfaceBackend {
     #[xml(attr = "type")]
     pub kind: Option<InterfaceBackendKind>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute)]
     pub tap: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute)]
     pub vhost: Option<String>,
-    #[xml(attr = "logFile")]
+    #[xml(attr = "logFile", form = crate::forms::absolute)]
     pub log_file: Option<String>,
 }
 

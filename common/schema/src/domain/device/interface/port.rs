@@ -1,11 +1,15 @@
 //! The port an interface is plugged into: VLANs, virtual ports, bandwidth, filters, addresses inside the guest.
 
+use std::net::IpAddr;
+
 use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
+
+pub use crate::network::NetworkRoute as GuestRoute;
 
 /// `<vlan trunk='yes'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Vlan {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::yes)]
     pub trunk: Option<YesNo>,
     #[xml(children = "tag")]
     pub tags: Vec<VlanTag>,
@@ -15,7 +19,7 @@ pub struct Vlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 #[xml(check = VlanTag::check)]
 pub struct VlanTag {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::vlan)]
     pub id: u32,
     #[xml(attr = "nativeMode")]
     pub native_mode: Option<VlanNativeMode>,
@@ -38,11 +42,32 @@ pub enum VlanNativeMode {
 
 /// `<virtualport type='openvswitch'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(form = VirtualPort::form)]
 pub struct VirtualPort {
     #[xml(attr = "type", fault = Unsupported)]
     pub kind: Option<VirtualPortKind>,
     #[xml(child, omit_empty)]
     pub parameters: Option<VirtualPortParameters>,
+}
+
+impl VirtualPort {
+    /// Which parameters a port of each type has.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let known: &[&str] = match node.attr("type").map(|it| it.value()) {
+            None => return Ok(()),
+            Some("802.1Qbg") => &["managerid", "typeid", "typeidversion", "instanceid"],
+            Some("802.1Qbh") => &["profileid"],
+            Some("openvswitch") => &["profileid", "interfaceid"],
+            Some("midonet") => &["interfaceid"],
+            Some(other) => return Err(node.error(ErrorKind::Unknown, format!("no virtual port is of type {other}"))),
+        };
+        let Some(parameters) = node.child("parameters") else { return Ok(()) };
+        let all = ["managerid", "typeid", "typeidversion", "instanceid", "interfaceid", "profileid"];
+        match all.iter().find(|it| parameters.attr(it).is_some() && !known.contains(it)) {
+            Some(stray) => Err(parameters.error(ErrorKind::Unknown, format!("{stray} does not belong to this type"))),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -60,11 +85,11 @@ pub enum VirtualPortKind {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = VirtualPortParameters::check)]
 pub struct VirtualPortParameters {
-    #[xml(attr)]
+    #[xml(attr, any_base, form = crate::forms::uint8)]
     pub managerid: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, any_base, form = crate::forms::uint24)]
     pub typeid: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, any_base, form = crate::forms::uint8)]
     pub typeidversion: Option<u32>,
     #[xml(attr)]
     pub instanceid: Option<uuid::Uuid>,
@@ -104,13 +129,13 @@ pub struct Bandwidth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
 #[xml(check = BandwidthLimit::check)]
 pub struct BandwidthLimit {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub average: Option<u64>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub peak: Option<u64>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub floor: Option<u64>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::positive)]
     pub burst: Option<u64>,
 }
 
@@ -145,20 +170,31 @@ pub struct FilterParameter {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(check = GuestIp::check)]
 pub struct GuestIp {
-    #[xml(attr)]
-    pub address: String,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::ip)]
+    pub address: IpAddr,
+    #[xml(attr, lenient)]
     pub family: Option<IpFamily>,
     #[xml(attr)]
     pub prefix: Option<u32>,
-    #[xml(attr)]
-    pub peer: Option<String>,
+    #[xml(attr, fault = Argument, form = crate::forms::ip)]
+    pub peer: Option<IpAddr>,
 }
 
 impl GuestIp {
-    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
-        let own = if self.address.contains(':') { IpFamily::Ipv6 } else { IpFamily::Ipv4 };
-        self.family = self.family.or(Some(own));
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let is_v6 = self.address.is_ipv6();
+        let own = if is_v6 { IpFamily::Ipv6 } else { IpFamily::Ipv4 };
+        if self.family.is_some_and(|it| it != own) {
+            return Err(node.error(ErrorKind::BadValue, format!("{} is of another family", self.address)));
+        }
+        self.family = Some(own);
+        if let Some(peer) = self.peer.filter(|it| it.is_ipv6() != is_v6) {
+            return Err(node.error(ErrorKind::Argument, format!("peer {peer} is of another family")));
+        }
+        let most = if is_v6 { 128 } else { 32 };
+        if let Some(prefix) = self.prefix.filter(|it| *it > most) {
+            return Err(node.error(ErrorKind::BadValue, format!("prefix {prefix} of an IP address is beyond {most}")));
+        }
         Ok(())
     }
 }
@@ -169,31 +205,14 @@ pub enum IpFamily {
     Ipv6,
 }
 
-/// `<route family='ipv4' address='0.0.0.0' gateway='10.0.0.1'/>`.
-#[derive(Debug, Clone, PartialEq, Eq, Xml)]
-pub struct GuestRoute {
-    #[xml(attr)]
-    pub family: Option<IpFamily>,
-    #[xml(attr)]
-    pub address: Option<String>,
-    #[xml(attr)]
-    pub netmask: Option<String>,
-    #[xml(attr)]
-    pub prefix: Option<u32>,
-    #[xml(attr)]
-    pub gateway: Option<String>,
-    #[xml(attr)]
-    pub metric: Option<u32>,
-}
-
 /// `<portForward proto='tcp' address='10.0.0.1' dev='eth0'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct PortForward {
     #[xml(attr)]
     pub proto: PortForwardProtocol,
-    #[xml(attr)]
-    pub address: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::ip)]
+    pub address: Option<IpAddr>,
+    #[xml(attr, form = crate::forms::device_name)]
     pub dev: Option<String>,
     #[xml(children = "range")]
     pub ranges: Vec<PortForwardRange>,
@@ -207,13 +226,24 @@ pub enum PortForwardProtocol {
 
 /// `<range start='2022' end='2030' to='22' exclude='yes'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+#[xml(check = PortForwardRange::check)]
 pub struct PortForwardRange {
-    #[xml(attr)]
+    #[xml(attr, free, form = crate::forms::port)]
     pub start: u16,
-    #[xml(attr)]
+    #[xml(attr, free, form = crate::forms::port)]
     pub end: Option<u16>,
-    #[xml(attr)]
+    #[xml(attr, free, form = crate::forms::port)]
     pub to: Option<u16>,
     #[xml(attr)]
     pub exclude: Option<YesNo>,
+}
+
+impl PortForwardRange {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let ports = [("start", Some(self.start)), ("end", self.end), ("to", self.to)];
+        match ports.iter().find(|(_, port)| *port == Some(0)) {
+            Some((name, _)) => Err(node.error(ErrorKind::BadValue, format!("{name} is zero"))),
+            None => Ok(()),
+        }
+    }
 }
