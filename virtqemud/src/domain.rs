@@ -14,6 +14,7 @@ pub(crate) mod definition;
 mod event;
 mod guest;
 mod handle;
+mod helpers;
 mod job;
 pub(crate) mod reconnect;
 mod starting;
@@ -78,6 +79,7 @@ pub(crate) struct Owner {
 enum Turn {
     Event(Option<Event>),
     Ended,
+    HelperLost(usize),
     GuestJob(Apply),
     Written(Apply),
     LeaseEnded,
@@ -129,6 +131,7 @@ impl Owner {
                 Turn::Event(Some(event)) => self.on_event(&event),
                 Turn::Event(None) => self.on_monitor_lost(),
                 Turn::Ended => self.on_process_ended().await,
+                Turn::HelperLost(at) => self.on_helper_lost(at),
                 Turn::GuestJob(apply) | Turn::Written(apply) => {
                     self.changed = true;
                     apply(&mut self);
@@ -150,14 +153,17 @@ impl Owner {
     async fn next(&mut self) -> Turn {
         let deadline = self.next_deadline();
         let guest = self.guest.as_mut();
-        let (events, process, lease) = match guest {
-            Some(guest) => (guest.events.as_mut(), Some(&mut guest.process), guest.lease.as_mut()),
-            None => (None, None, None),
+        let (events, process, claims, lease) = match guest {
+            Some(guest) => {
+                (guest.events.as_mut(), Some(&mut guest.process), Some(&mut guest.claims), guest.lease.as_mut())
+            }
+            None => (None, None, None, None),
         };
         tokio::select! {
             biased;
             event = next_event(events) => Turn::Event(event),
             () = ended(process) => Turn::Ended,
+            at = helpers::lost(claims) => Turn::HelperLost(at),
             apply = end_of(&mut self.job) => Turn::GuestJob(apply),
             apply = end_of(&mut self.writing) => Turn::Written(apply),
             () = lease_ended(lease) => Turn::LeaseEnded,

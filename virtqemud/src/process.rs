@@ -2,9 +2,11 @@
 
 pub mod argv;
 pub mod capabilities;
+pub(crate) mod group;
 pub(crate) mod helper;
 pub(crate) mod launch;
 pub(crate) mod log;
 pub(crate) mod monitor;
+pub(crate) mod names;
 pub(crate) mod ports;
 pub(crate) mod spawn;

@@ -87,9 +87,9 @@ impl QemuDevice for Disk {
     }
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
-        refuse_missing(self, cx)?;
-        // A disk that shares its backing image is plugged in before the guest starts to run.
-        if self.transient.is_some_and(|it| it.share_backing == Some(YesNo::Yes)) {
+        account_for(self);
+        // The reference plugs a disk that shares its backing image in later; here it is there from the start.
+        if cx.only_shown && self.transient.is_some_and(|it| it.share_backing == Some(YesNo::Yes)) {
             return Ok(Vec::new());
         }
         if self.kind == DiskKind::VhostUser {
@@ -102,52 +102,39 @@ impl QemuDevice for Disk {
     }
 }
 
-/// What is not done yet and would go unnoticed. Nothing of a disk is passed over: a new field does not build before it is named
-/// here or used.
-fn refuse_missing(disk: &Disk, cx: &Cx<'_>) -> Result<()> {
+/// Where each part of a disk is used. A new field does not build before it is named here.
+fn account_for(disk: &Disk) {
     let Disk {
+        // What the guest sees is made below, the nodes of its images in `image`.
         kind: _,
         device: _,
         model: _,
-        rawio,
-        sgio: _,
-        snapshot: _,
-        driver,
-        auth,
-        source,
+        driver: _,
+        auth: _,
+        source: _,
         backing_store: _,
-        mirror: _,
         target: _,
         geometry: _,
         blockio: _,
-        iotune,
-        throttlefilters,
+        throttlefilters: _,
         readonly: _,
         shareable: _,
-        transient,
         serial: _,
         wwn: _,
         vendor: _,
         product: _,
-        encryption,
+        encryption: _,
         info: _,
+        // `process::launch`: the right to send any SCSI command, limits that are told to the running QEMU, the image over it.
+        rawio: _,
+        iotune: _,
+        transient: _,
+        // Filtered is all there is.
+        sgio: _,
+        // Of running guests and their snapshots.
+        snapshot: _,
+        mirror: _,
     } = disk;
-    let _ = (driver, auth, throttlefilters, encryption);
-    let managed = source.as_ref().and_then(|it| it.reservations.as_ref()).is_some_and(|it| it.managed.is_on());
-    let missing = [
-        ("rawio", rawio.is_some_and(|it| it.is_on())),
-        // A limit is told to the running guest, which is not done yet.
-        ("<iotune>", iotune.is_some()),
-        ("<transient>", transient.is_some()),
-        // The helper has to be started first.
-        ("managed <reservations>", managed),
-    ];
-    match missing.iter().find(|(_, asked)| *asked) {
-        Some((what, _)) if !cx.only_shown => {
-            Err(Error::unsupported_config(format!("disk {}: {what} is not supported yet", disk.target.dev)))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A disk that another process serves: the guest sees a drive, QEMU a socket.

@@ -55,7 +55,8 @@ impl Owner {
 /// Takes over the domain of a status file. Returns whether its process still runs.
 ///
 /// Must be called within a runtime. `known` is the handle of its definition, if it has one.
-pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, status: DomainStatus) -> Result<Handle> {
+pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, mut status: DomainStatus) -> Result<Handle> {
+    launch::remember(&mut status.domain, &status.ports);
     let name = status.domain.name.clone();
     let uuid = status.domain.uuid.unwrap_or_default();
     let id = status.domain.id.unwrap_or_else(|| shared.next_id());
@@ -76,6 +77,7 @@ pub(crate) fn take_over(shared: &Arc<Shared>, known: Option<Handle>, status: Dom
         balloon_kib: None,
         updated: differs(&owner.view, &status),
         taints: status.taints.iter().filter_map(|it| Taint::from_name(&it.flag)).collect(),
+        notes: Vec::new(),
         monitor_lost: false,
     });
     owner.view.state = state;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use virtbus_api::{
     ClientLease, DomainEventKind, Error, ErrorCode, Result, event::Lifecycle, flags::StartFlags, hypervisor::State,
 };
-use virtbus_qmp::commands::Cont;
 use virtbus_schema::domain::Domain;
 
 use super::{
@@ -24,7 +23,6 @@ use super::{
     view::Live,
 };
 use crate::process::launch::{Order, Running, launch};
-use crate::process::monitor::Monitor;
 
 impl Owner {
     /// Starts from `document`, else from the definition.
@@ -44,6 +42,7 @@ impl Owner {
             balloon_kib: None,
             updated: false,
             taints: Vec::new(),
+            notes: Vec::new(),
             monitor_lost: false,
         });
         self.set_state(State::PausedStartingUp);
@@ -84,7 +83,7 @@ impl Owner {
             self.emit_lifecycle(Lifecycle::SuspendedPaused);
             self.start_done();
         } else {
-            let work = |monitor: Monitor| async move { monitor.call(&Cont).await.map(drop) };
+            let work = self.go_on();
             self.request("it is being started", work, |owner, result| match result {
                 Ok(()) => {
                     if owner.view.state.is_paused() {

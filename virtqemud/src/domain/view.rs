@@ -48,6 +48,8 @@ pub(crate) struct Live {
     pub(crate) updated: bool,
     /// What taints it.
     pub(crate) taints: Vec<Taint>,
+    /// What went wrong beside QEMU, for whoever asks for the domain's messages.
+    pub(crate) notes: Vec<String>,
     /// Whether QEMU's monitor is lost; only `destroy` is left then.
     pub(crate) monitor_lost: bool,
 }

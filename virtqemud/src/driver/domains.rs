@@ -41,6 +41,9 @@ impl Qemu {
     }
 }
 
+/// `ENAMETOOLONG`.
+const NAME_TOO_LONG: i32 = 36;
+
 /// Names become file names. The reference's texts, which tools show.
 pub(super) fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
@@ -52,8 +55,13 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     if name == "." || name == ".." || name.starts_with('.') {
         return Err(Error::xml(format!("name {name} cannot start with '.': it is a file name")));
     }
-    if name.len() > 200 {
-        return Err(Error::xml("a name of more than 200 bytes cannot be a file name"));
+    if name.contains('\n') {
+        return Err(Error::new(virtbus_api::ErrorCode::XmlDetail, "a name cannot contain a line break"));
+    }
+    // Its definition is written to `NAME.xml.new` first, and a file name has at most 255 bytes.
+    if name.len() + ".xml.new".len() > 255 {
+        let cause = std::io::Error::from_raw_os_error(NAME_TOO_LONG);
+        return Err(Error::system(format!("cannot name a file after domain '{name}'"), &cause));
     }
     Ok(())
 }
@@ -82,7 +90,14 @@ fn passes(view: &View, managed_save: bool, filter: ListFilter) -> bool {
 }
 
 fn wanted(view: &View, flags: XmlFlags) -> Result<Arc<Domain>> {
-    if flags.contains(XmlFlags::INACTIVE) && view.definition.is_some() { view.defined() } else { view.document() }
+    if !flags.contains(XmlFlags::INACTIVE) {
+        return view.document();
+    }
+    if view.definition.is_some() {
+        return view.defined();
+    }
+    let document = view.document()?;
+    Ok(crate::process::launch::as_defined(&document).map_or(document, Arc::new))
 }
 
 #[async_trait]
@@ -152,8 +167,16 @@ impl Domains for Qemu {
 
     fn messages(&self, domain: &DomainRef, kinds: MessageFlags) -> Result<Vec<String>> {
         let view = self.view(domain)?;
-        let taints = view.live.iter().flat_map(|it| &it.taints).map(|it| it.message());
-        Ok(if kinds.is_empty() || kinds.contains(MessageFlags::TAINTING) { taints.collect() } else { Vec::new() })
+        let mut messages = Vec::new();
+        for live in &view.live {
+            if kinds.is_empty() || kinds.contains(MessageFlags::TAINTING) {
+                messages.extend(live.taints.iter().map(|it| it.message()));
+            }
+            if kinds.is_empty() {
+                messages.extend(live.notes.iter().cloned());
+            }
+        }
+        Ok(messages)
     }
 
     fn security_labels(&self, domain: &DomainRef) -> Result<Vec<SecurityLabel>> {

@@ -148,7 +148,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     firmware::bios(domain, &mut line);
     memory::write(domain, caps, &backing, &mut line)?;
-    line.option("-smp", cpu::smp(domain, devices.only_shown)?);
+    line.option("-smp", cpu::smp(domain));
     machine::iothreads(domain, &mut line)?;
     memory::numa(domain, &backing, &mut line)?;
     throttle::groups(domain, &mut line)?;
@@ -183,7 +183,8 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
         line.option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     }
     if let Some(teardown) = domain.features.as_ref().and_then(|it| it.async_teardown) {
-        line.option("-run-with", format!("async-teardown={}", if teardown.is_on() { "on" } else { "off" }));
+        let on = if teardown.enabled.is_on() { "on" } else { "off" };
+        line.option("-run-with", format!("async-teardown={on}"));
     }
     let mut to = Devices { cx: &mut devices, line: &mut line };
     to.each(&domain.devices.panics)?;

@@ -5,6 +5,7 @@
 
 pub(crate) mod bus;
 pub(crate) mod passt;
+pub(crate) mod reservations;
 pub(crate) mod swtpm;
 pub(crate) mod virtiofsd;
 
@@ -21,6 +22,44 @@ const UP: Duration = Duration::from_secs(10);
 const DOWN: Duration = Duration::from_secs(3);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(10);
+/// A helper that ends is left alone for so long: most end because their QEMU does, which is known a moment later.
+const SETTLED: Duration = Duration::from_millis(300);
+/// A helper that ends sooner than this after it was started is not started again.
+const STABLE: Duration = Duration::from_secs(2);
+
+/// What a helper serves, which says what its loss means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Serves {
+    /// The guest's TPM.
+    Tpm,
+    /// The file system with this alias.
+    Filesystem(String),
+    /// The network card with this alias.
+    Card(String),
+    /// The guest's own bus.
+    Bus,
+    /// Reservations of disks.
+    Reservations,
+}
+
+impl Serves {
+    /// Whether QEMU connects to another one in its place: then it is started again. Of the others, QEMU keeps no state that
+    /// another one could go on with.
+    pub(crate) fn can_be_replaced(&self) -> bool {
+        matches!(self, Self::Card(_) | Self::Reservations)
+    }
+
+    /// What the guest is without when it has ended.
+    pub(crate) fn loss(&self) -> String {
+        match self {
+            Self::Tpm => "the guest has no TPM until it is started again".to_owned(),
+            Self::Filesystem(alias) => format!("file system '{alias}' is gone until the guest is started again"),
+            Self::Card(alias) => format!("interface '{alias}' is without a network"),
+            Self::Bus => "its display cannot be reached by D-Bus until the guest is started again".to_owned(),
+            Self::Reservations => "persistent reservations fail".to_owned(),
+        }
+    }
+}
 
 /// Something that has to be done before a helper runs, to its end.
 pub(crate) struct Step {
@@ -33,6 +72,7 @@ pub(crate) struct Step {
 pub(crate) struct Plan {
     /// Its name in messages: `swtpm of tpm0`.
     pub(crate) name: String,
+    pub(crate) serves: Serves,
     pub(crate) first: Vec<Step>,
     pub(crate) spawn: Spawn,
     /// Where it can be reached once it is up; none for one that was given its listening socket.
@@ -49,8 +89,14 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Helper {
     name: String,
+    serves: Serves,
     held: Option<Held>,
     files: Vec<PathBuf>,
+    begun: Instant,
+    /// When it was seen to have ended.
+    gone: Option<tokio::time::Instant>,
+    /// Whether its end has been told.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -74,7 +120,7 @@ impl Plan {
     /// # Errors
     /// What kept it from coming up, in its own words where it had any.
     pub(crate) async fn start(self) -> Result<Helper> {
-        let Self { name, first, spawn, socket, user, pid_file, mut files } = self;
+        let Self { name, serves, first, spawn, socket, user, pid_file, mut files } = self;
         for Step { spawn, what } in first {
             let done = spawn.output(UP).await.map_err(|error| Error::internal(what.clone()).caused_by(error))?;
             if !done.exit.success() {
@@ -86,7 +132,7 @@ impl Plan {
         files.extend(socket.clone());
         files.push(pid_file.clone());
         let pid = child.pid();
-        let mut helper = Helper { name, held: None, files };
+        let mut helper = Helper { name, serves, held: None, files, begun: Instant::now(), gone: None, told: false };
         let up = match &socket {
             Some(socket) => wait_for(socket, &mut child, &helper.name).await,
             None => Ok(()),
@@ -123,7 +169,13 @@ async fn wait_for(socket: &Path, child: &mut Child, name: &str) -> Result<()> {
 
 impl Helper {
     /// Takes hold of a helper an earlier daemon started, if it still runs: `marks` must stand in its command line.
-    pub(crate) fn find(name: &str, pid_file: &Path, marks: &str, files: Vec<PathBuf>) -> Option<Self> {
+    pub(crate) fn find(
+        name: String,
+        serves: Serves,
+        pid_file: &Path,
+        marks: &str,
+        files: Vec<PathBuf>,
+    ) -> Option<Self> {
         let text = std::fs::read_to_string(pid_file).ok()?;
         let mut all = files;
         all.push(pid_file.to_owned());
@@ -131,7 +183,51 @@ impl Helper {
         let is_it = |it: &process::Process| {
             it.cmdline().is_ok_and(|words| words.iter().any(|it| String::from_utf8_lossy(it).contains(marks)))
         };
-        Some(Self { name: name.to_owned(), held: process.filter(is_it).map(Held::Found), files: all })
+        let held = process.filter(is_it).map(Held::Found);
+        Some(Self { name, serves, held, files: all, begun: Instant::now(), gone: None, told: false })
+    }
+
+    /// What it serves.
+    pub(crate) fn serves(&self) -> &Serves {
+        &self.serves
+    }
+
+    /// Its name in messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it was up long enough for another one to be worth a try.
+    pub(crate) fn was_stable(&self) -> bool {
+        self.begun.elapsed() > STABLE + SETTLED
+    }
+
+    /// How it ended, in words.
+    pub(crate) fn how(&mut self) -> String {
+        let exit = match &mut self.held {
+            Some(Held::Own(child)) => child.try_exited().ok().flatten(),
+            _ => None,
+        };
+        exit.map_or_else(|| "exit status unknown".to_owned(), |it| it.to_string())
+    }
+
+    /// Waits until it has ended while its QEMU has not; told once. Cancel-safe.
+    pub(crate) async fn lost(&mut self) {
+        if self.told {
+            return std::future::pending().await;
+        }
+        let watched = match &mut self.held {
+            Some(Held::Own(child)) => child.exited().await.map(drop),
+            Some(Held::Found(process)) => process.ended().await,
+            None => Ok(()),
+        };
+        if let Err(error) = watched {
+            tracing::warn!("cannot watch {}: {error}", self.name);
+            return std::future::pending().await;
+        }
+        let gone = *self.gone.get_or_insert_with(tokio::time::Instant::now);
+        tokio::time::sleep_until(gone + SETTLED).await;
+        self.told = true;
     }
 
     /// Ends it and removes what it leaves; returns what did not work out. Blocks for as long as it takes to end.

@@ -13,11 +13,16 @@ mod claims;
 mod files;
 mod living;
 mod network;
+mod overlay;
 mod ports;
 mod prepare;
 mod rates;
+mod rights;
 mod secrets;
+mod threads;
+mod told;
 mod usb;
+mod vcpus;
 mod volumes;
 
 use std::path::{Path, PathBuf};
@@ -25,29 +30,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use virtbus_api::{Error, Result, flags::StartFlags, hypervisor::State};
-use virtbus_qmp::{
-    Client, Events,
-    commands::{Balloon, ChardevInfo, CpuInfo, QueryChardev, QueryCpusFast, SetAction, SetPassword},
-};
+use virtbus_qmp::{Client, Events, commands::ChardevInfo};
 use virtbus_schema::domain::{
-    Domain, LifecycleAction,
-    device::{
-        chardev::{CharSource, Chardev},
-        graphics::Graphics,
-        memballoon::MemballoonModel,
-    },
+    Domain,
+    device::chardev::{CharSource, Chardev},
 };
 use virtbus_schema::domain_status::{DomainStatus, MonitorSocket, VcpuThread};
 
 use super::{
+    group,
+    helper::{Plan, Serves},
     monitor::{Monitor, to_error},
     spawn::{Process, Tentative},
 };
 use crate::driver::Shared;
 
 pub(crate) use claims::Claims;
+pub(crate) use network::carry;
+pub(crate) use ports::{as_defined, remember};
 use prepare::Prepared;
 pub(crate) use prepare::connect;
+use told::Answers;
 
 /// How long QEMU may take from its start to the answers of its monitor. A guest with much memory to clear takes long.
 const UP: Duration = Duration::from_secs(60);
@@ -90,8 +93,7 @@ struct Connected {
     monitor: Monitor,
     events: Events,
     claims: Claims,
-    cpus: Vec<CpuInfo>,
-    chardevs: Vec<ChardevInfo>,
+    answers: Answers,
 }
 
 /// Starts QEMU as far as its monitor.
@@ -103,7 +105,18 @@ pub(crate) async fn launch(shared: Arc<Shared>, order: Order) -> Result<Running>
     let prepared = Prepared::new(&shared, order).await?;
     let spawned = prepared.spawn().await?;
     let connected = spawned.connect().await?;
-    connected.settle(id)
+    connected.settle(id).await
+}
+
+/// What is to be run in the place of a helper of a running guest.
+///
+/// # Errors
+/// A program is not installed any more, or a file cannot be made.
+pub(crate) fn plan_again(document: &Domain, claims: &Claims, serves: &Serves) -> Result<Option<Plan>> {
+    let shared = claims.shared();
+    let (layout, user) = (&shared.config.layout, shared.config.settings.user.as_ref());
+    let guest = beside::Guest { document, layout, short_name: &claims.short_name, home: &claims.home(), user };
+    beside::plan_again(&guest, serves)
 }
 
 /// The command line a document would be started with, as a shell would take it.
@@ -171,6 +184,9 @@ impl Prepared {
             let status = status(&claims, &document, Some(&process), State::PausedStartingUp);
             let pid = process.pid();
             let process = Tentative::new(process);
+            if let Some(group) = claims.group() {
+                group.add_process(pid).map_err(|error| group::refused("its control group", error))?;
+            }
             files.save(&status).and_then(|()| files.save_pid(&document.name, pid)).map_err(kept)?;
             Ok(Spawned { document, process, socket, claims })
         });
@@ -183,38 +199,17 @@ impl Spawned {
     async fn connect(mut self) -> Result<Connected> {
         let (client, events) = Client::new(self.socket, format!("domain '{}'", self.document.name))
             .map_err(|error| Error::system("cannot watch the monitor", &error))?;
-        let asked = async {
-            let mut batch = client.batch();
-            let cpus = batch.add(&QueryCpusFast);
-            let chardevs = batch.add(&QueryChardev);
-            let action = on_reboot(&self.document).map(|action| batch.add(&action));
-            let balloon = balloon(&self.document).map(|balloon| batch.add(&balloon));
-            let passwords: Vec<_> = passwords(&self.document).iter().map(|it| batch.add(it)).collect();
-            batch.send();
-            client.ready(UP).await?;
-            let cpus = cpus.reply(UP).await?;
-            let chardevs = chardevs.reply(UP).await?;
-            if let Some(action) = action {
-                action.reply(UP).await?;
-            }
-            if let Some(balloon) = balloon {
-                balloon.reply(UP).await?;
-            }
-            for password in passwords {
-                password.reply(UP).await?;
-            }
-            Ok::<_, virtbus_qmp::Error>((cpus, chardevs))
-        };
+        let asked = told::tell(&client, &self.document, UP);
         let answered = tokio::select! {
             biased;
             answered = asked => Some(answered),
             () = self.process.ended() => None,
         };
         let error = match answered {
-            Some(Ok((cpus, chardevs))) => {
+            Some(Ok(answers)) => {
                 let Self { document, process, claims, .. } = self;
                 let monitor = Monitor::new(client);
-                return Ok(Connected { document, process, monitor, events, claims, cpus, chardevs });
+                return Ok(Connected { document, process, monitor, events, claims, answers });
             }
             Some(Err(error)) if !matches!(error, virtbus_qmp::Error::Disconnected { .. }) => to_error(error),
             // A closed monitor is the process ending; its words come with its end.
@@ -227,34 +222,11 @@ impl Spawned {
     }
 }
 
-/// What QEMU is told for a guest that must not reboot.
-fn on_reboot(document: &Domain) -> Option<SetAction> {
-    let restart = document.on_reboot == LifecycleAction::Restart;
-    (!restart).then(|| SetAction { reboot: Some("shutdown"), ..SetAction::default() })
-}
-
-/// What a guest is told that is to begin with less memory than it may have.
-fn balloon(document: &Domain) -> Option<Balloon> {
-    let current = document.current_memory?.kib;
-    let has = document.devices.memballoons.first().is_some_and(|it| it.model != MemballoonModel::None);
-    (has && current < document.memory.size.kib).then(|| Balloon { value: current.saturating_mul(1024) })
-}
-
-/// The passwords of displays, which QEMU takes by its monitor alone.
-fn passwords(document: &Domain) -> Vec<SetPassword> {
-    let of = |it: &Graphics| match it {
-        Graphics::Vnc(vnc) => vnc.passwd.clone().map(|password| ("vnc", password)),
-        Graphics::Spice(spice) => spice.passwd.clone().map(|password| ("spice", password)),
-        _ => None,
-    };
-    let found = document.devices.graphics.iter().filter_map(of);
-    found.map(|(protocol, password)| SetPassword { protocol, password, connected: None }).collect()
-}
-
 impl Connected {
-    /// Writes what QEMU said into the document.
-    fn settle(self, id: u32) -> Result<Running> {
-        let Self { mut document, process, monitor, events, mut claims, cpus, chardevs } = self;
+    /// Writes what QEMU said into the document, and puts its threads where they are wanted.
+    async fn settle(self, id: u32) -> Result<Running> {
+        let Self { mut document, process, monitor, events, mut claims, answers } = self;
+        let Answers { cpus, chardevs, iothreads } = answers;
         set_terminals(&mut document, &chardevs);
         claims.vcpus = cpus
             .iter()
@@ -263,6 +235,14 @@ impl Connected {
                 Some(VcpuThread { id, pid: u32::try_from(it.thread_id).ok()? })
             })
             .collect();
+        let pid = process.pid().ok_or_else(|| Error::internal("QEMU has gone"))?;
+        let placed = tokio::task::spawn_blocking(move || {
+            let threads = threads::Threads { pid, vcpus: &claims.vcpus, iothreads: &iothreads };
+            threads::place(&document, &threads, claims.group())?;
+            Ok::<_, Error>((document, claims))
+        });
+        let placed = placed.await.map_err(|error| Error::internal("placing QEMU's threads").caused_by(error))?;
+        let (document, mut claims) = placed?;
         let process = process.keep().ok_or_else(|| Error::internal("QEMU has gone"))?;
         claims.keep();
         Ok(Running { id, document, process, monitor, events, claims })

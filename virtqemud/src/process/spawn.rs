@@ -118,6 +118,11 @@ impl Tentative {
         Self(Some(process))
     }
 
+    /// The pid.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        self.0.as_ref().map(Process::pid)
+    }
+
     /// Waits for its end. Cancel-safe.
     pub(crate) async fn ended(&mut self) {
         match &mut self.0 {

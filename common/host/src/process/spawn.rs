@@ -88,6 +88,7 @@ pub struct Spawn {
     pub(super) stdio: [Stdio; 3],
     cwd: Option<PathBuf>,
     identity: Option<(u32, u32, Vec<u32>)>,
+    capabilities: u64,
     setsid: bool,
     umask: Option<u32>,
     rlimits: Vec<Rlimit>,
@@ -106,6 +107,7 @@ impl Spawn {
             stdio: Default::default(),
             cwd: None,
             identity: None,
+            capabilities: 0,
             setsid: false,
             umask: None,
             rlimits: Vec::new(),
@@ -189,6 +191,14 @@ impl Spawn {
         self
     }
 
+    /// Lets the process keep a capability (its number, as in `linux/capability.h`) that it would lose with its identity; it
+    /// keeps no other. Without a change of identity nothing is lost and nothing done.
+    #[must_use]
+    pub fn keep_capability(mut self, number: u8) -> Self {
+        self.capabilities |= 1_u64.checked_shl(number.into()).unwrap_or(0);
+        self
+    }
+
     /// Makes it the leader of a session of its own, without terminal.
     pub fn setsid(mut self) -> Self {
         self.setsid = true;
@@ -264,6 +274,7 @@ impl Spawn {
             fds,
             cwd: self.cwd.as_deref().map(|path| text(path.as_os_str())).transpose()?,
             identity: self.identity.clone(),
+            capabilities: self.capabilities,
             setsid: self.setsid,
             umask: self.umask,
             rlimits: self.rlimits.iter().map(|limit| (limit.resource as _, limit.soft, limit.hard)).collect(),

@@ -128,6 +128,17 @@ async fn identity_is_dropped_wholly() {
 }
 
 #[tokio::test]
+async fn a_capability_outlives_the_change_of_identity() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let spawn = Spawn::new("grep").args(["-E", "^Cap(Prm|Eff|Amb):", "/proc/self/status"]);
+    let out = spawn.uid_gid(65534, 65534, &[]).keep_capability(17).output(SOON).await.expect("runs");
+    let text = String::from_utf8(out.stdout).expect("text");
+    assert_eq!(text.lines().filter(|it| it.ends_with("0000000000020000")).count(), 3, "{text}");
+}
+
+#[tokio::test]
 async fn failures_name_the_program_and_the_step() {
     let error = Spawn::new("no-such-program-anywhere").spawn().expect_err("missing");
     assert_eq!(error.to_string(), "there is no program no-such-program-anywhere");

@@ -47,6 +47,8 @@ pub(super) struct Plan {
     pub(super) fds: Vec<(RawFd, RawFd)>,
     pub(super) cwd: Option<CString>,
     pub(super) identity: Option<(u32, u32, Vec<u32>)>,
+    /// Capabilities that outlive the change of identity, as bits.
+    pub(super) capabilities: u64,
     pub(super) setsid: bool,
     pub(super) umask: Option<u32>,
     /// (resource, soft, hard)
@@ -54,7 +56,7 @@ pub(super) struct Plan {
 }
 
 /// The steps that can fail, in words; the child reports one by its index.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "cannot reset signals",
     "cannot start a session",
     "cannot duplicate descriptors",
@@ -66,6 +68,7 @@ const STEPS: [&str; 11] = [
     "cannot change to its user",
     "cannot change to its working directory",
     "cannot execute it",
+    "cannot keep its capabilities",
 ];
 
 /// What the child reads, and the two words it writes.
@@ -181,6 +184,12 @@ unsafe fn prepare_and_exec(shared: &Shared<'_>) {
             }
         }
         if let Some((uid, gid, groups)) = &plan.identity {
+            if plan.capabilities != 0 {
+                at(11);
+                if libc::syscall(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 {
+                    return;
+                }
+            }
             at(6);
             if libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) < 0 {
                 return;
@@ -191,6 +200,10 @@ unsafe fn prepare_and_exec(shared: &Shared<'_>) {
             }
             at(8);
             if libc::syscall(libc::SYS_setresuid, *uid, *uid, *uid) < 0 {
+                return;
+            }
+            at(11);
+            if plan.capabilities != 0 && !keep_capabilities(plan.capabilities) {
                 return;
             }
         }
@@ -206,6 +219,32 @@ unsafe fn prepare_and_exec(shared: &Shared<'_>) {
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
         libc::execve(plan.program.as_ptr(), shared.argv.as_ptr(), shared.env.as_ptr());
     }
+}
+
+/// Keeps these capabilities alone, through the execution that follows. Returns whether that worked.
+///
+/// # Safety
+/// For the child of [`start`].
+unsafe fn keep_capabilities(bits: u64) -> bool {
+    // _LINUX_CAPABILITY_VERSION_3: two words for each of effective, permitted, inheritable.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    #[allow(clippy::cast_possible_truncation, reason = "the lower and the upper half")]
+    let (low, high) = (bits as u32, (bits >> 32) as u32);
+    let data: [u32; 6] = [low, low, low, high, high, high];
+    // SAFETY: raw calls on local data, about the child's own credentials.
+    unsafe {
+        if libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) < 0 {
+            return false;
+        }
+        for number in 0..64_u64 {
+            let raise = libc::PR_CAP_AMBIENT_RAISE;
+            if bits >> number & 1 == 1 && libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, raise, number, 0, 0) < 0
+            {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// Moves the descriptors to their numbers and marks all others to be closed. Two passes, so that a source may lie

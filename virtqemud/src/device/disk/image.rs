@@ -251,7 +251,9 @@ pub(super) fn nodes(disk: &Disk, cx: &mut Cx<'_>) -> Result<(Vec<Part>, Option<S
     if images.is_empty() {
         return Ok((parts, None));
     }
-    let last = images.iter().map(|it| it.index.max(data_index(it.source))).max().unwrap_or(0);
+    // An image put over a transient disk is numbered behind all others.
+    let over = usize::from(disk.transient.is_some() && images.len() > 1);
+    let last = images.iter().skip(over).map(|it| it.index.max(data_index(it.source))).max().unwrap_or(0);
     filters(disk, last, &mut top, &mut parts)?;
     Ok((parts, Some(top)))
 }

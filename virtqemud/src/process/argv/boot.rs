@@ -7,6 +7,7 @@ use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::os::AcpiTableKind;
 
 use super::CommandLine;
+use crate::device::chardev::escape;
 
 /// Writes the options.
 pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
@@ -37,7 +38,9 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     }
     for table in &os.acpi_tables {
         match table.kind {
-            AcpiTableKind::Slic => line.option("-acpitable", format!("sig=SLIC,file={}", table.path)),
+            AcpiTableKind::Raw => line.option("-acpitable", format!("file={}", escape(&table.path))),
+            AcpiTableKind::Slic => line.option("-acpitable", format!("sig=SLIC,file={}", escape(&table.path))),
+            AcpiTableKind::Msdm => line.option("-acpitable", format!("sig=MSDM,file={}", escape(&table.path))),
             other => return Err(Error::unsupported_config(format!("ACPI table type '{other}' is not supported"))),
         }
     }

@@ -25,9 +25,9 @@ pub(super) fn write(clock: &Clock, now: i64, line: &mut CommandLine) {
     line.option("-rtc", rtc);
     if let Some(timer) = timer(clock, TimerName::Pit) {
         match timer.tickpolicy {
-            Some(TickPolicy::Delay) => line.option("-global", "kvm-pit.lost_tick_policy=delay"),
+            Some(TickPolicy::Delay) | None => line.option("-global", "kvm-pit.lost_tick_policy=delay"),
             Some(TickPolicy::Discard) => line.option("-global", "kvm-pit.lost_tick_policy=discard"),
-            Some(TickPolicy::Catchup | TickPolicy::Merge) | None => {}
+            Some(TickPolicy::Catchup | TickPolicy::Merge) => {}
         }
     }
 }

@@ -134,10 +134,11 @@ fn paravirt(features: &Features, out: &mut String) {
 
 /// Hyper-V enlightenments in the order of QEMU's documentation; those switched off are not mentioned.
 fn enlightenments(it: &Hyperv, out: &mut String) {
-    if it.mode == Some(HypervMode::Passthrough) {
+    if it.mode == HypervMode::Passthrough {
         out.push_str(",hv-passthrough=on");
         return;
     }
+    let it = &it.parts;
     let mut on = |name: &str, state: Option<OnOff>| {
         if state == Some(OnOff::On) {
             let _ = write!(out, ",hv-{name}=on");
@@ -199,12 +200,13 @@ fn kvm_features(it: &KvmFeatures, out: &mut String) {
 }
 
 fn caches(cpu: &Cpu, out: &mut String) {
+    // Such a CPU shows the host's caches by itself.
+    let all_of_host = matches!(cpu.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum));
     if let Some(cache) = cpu.cache {
         match cache.mode {
-            CpuCacheMode::Emulate => {
-                let on = if cache.level.is_none_or(|it| it == 3) { "on" } else { "off" };
-                let _ = write!(out, ",l3-cache={on}");
-            }
+            CpuCacheMode::Emulate if all_of_host => out.push_str(",l3-cache=on,host-cache-info=off"),
+            CpuCacheMode::Emulate => out.push_str(",l3-cache=on"),
+            CpuCacheMode::Disable if all_of_host => out.push_str(",host-cache-info=off,l3-cache=off"),
             CpuCacheMode::Passthrough => out.push_str(",host-cache-info=on,l3-cache=off"),
             CpuCacheMode::Disable => out.push_str(",l3-cache=off"),
         }
@@ -218,31 +220,24 @@ fn caches(cpu: &Cpu, out: &mut String) {
                 }
             }
             MaxPhysAddrMode::Emulate => {
-                if let Some(bits) = bits.bits {
-                    let _ = write!(out, ",phys-bits={bits}");
-                }
+                let _ = match bits.bits.filter(|it| *it > 0) {
+                    Some(bits) => write!(out, ",phys-bits={bits}"),
+                    None => write!(out, ",host-phys-bits=off"),
+                };
             }
         }
     }
 }
 
 /// The argument of `-smp`.
-///
-/// # Errors
-/// `CONFIG_UNSUPPORTED` where a running guest would have to be given vCPUs out of order, which is not done yet.
-pub(super) fn smp(domain: &Domain, only_shown: bool) -> Result<String> {
+pub(super) fn smp(domain: &Domain) -> String {
     let vcpu = &domain.vcpu;
-    let listed = !domain.vcpus.is_empty();
     // Those that can be taken away again are plugged in before the guest runs.
     let fixed = domain.vcpus.iter().filter(|it| it.enabled.is_on() && it.hotpluggable != Some(YesNo::Yes)).count();
     let online = match u32::try_from(fixed) {
-        Ok(fixed) if listed && only_shown => fixed,
+        Ok(fixed) if !domain.vcpus.is_empty() => fixed,
         _ => vcpu.online(),
     };
-    let in_order = domain.vcpus.iter().all(|it| it.enabled.is_on() == (it.id < online));
-    if listed && !only_shown && !in_order {
-        return Err(Error::unsupported_config("vCPUs that are enabled out of order are not supported yet"));
-    }
     let mut out = online.to_string();
     if online != vcpu.count {
         let _ = write!(out, ",maxcpus={}", vcpu.count);
@@ -260,5 +255,5 @@ pub(super) fn smp(domain: &Domain, only_shown: bool) -> Result<String> {
             let _ = write!(out, ",sockets={},cores=1,threads=1", vcpu.count);
         }
     }
-    Ok(out)
+    out
 }

@@ -58,6 +58,10 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, dump_guest_core: bool, lin
     if let Some(id) = memory::main_memory(domain, caps) {
         let _ = write!(out, ",memory-backend={id}");
     }
+    // The firmware writes to the serial port instead of a screen.
+    if domain.os.bios.as_ref().and_then(|it| it.useserial).is_some_and(YesNo::is_on) {
+        out.push_str(",graphics=off");
+    }
     if domain.devices.sounds.iter().any(|it| it.model == SoundModel::Pcspk) {
         let id = domain.devices.audios.first().map_or(1, |it| it.id);
         let _ = write!(out, ",pcspk-audiodev=audio{id}");
@@ -73,23 +77,22 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, dump_guest_core: bool, lin
         return Err(Error::unsupported_config("'aes-key-wrap'/'dea-key-wrap' is not available on this architecture"));
     }
     line.option("-machine", out);
-    line.option("-accel", accelerator(domain, features)?);
+    line.option("-accel", accelerator(domain, features));
     Ok(())
 }
 
-fn accelerator(domain: &Domain, features: &Features) -> Result<String> {
+fn accelerator(domain: &Domain, features: &Features) -> String {
     if is_kvm(domain) {
         let ring = features.kvm.as_ref().and_then(|it| it.dirty_ring).filter(|it| it.state.is_on());
-        return Ok(match ring.and_then(|it| it.size) {
+        return match ring.and_then(|it| it.size) {
             Some(size) => format!("kvm,dirty-ring-size={size}"),
             None => "kvm".to_owned(),
-        });
+        };
     }
     let cache = features.tcg.as_ref().and_then(|it| it.tb_cache);
     match cache.map(|it| it.kib) {
-        None => Ok("tcg".to_owned()),
-        Some(kib) if kib > 0 => Ok(format!("tcg,tb-size={}", kib / 1024)),
-        Some(_) => Err(Error::unsupported_config("a TCG cache of no size")),
+        None => "tcg".to_owned(),
+        Some(kib) => format!("tcg,tb-size={}", kib / 1024),
     }
 }
 

@@ -212,7 +212,7 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, backing: &Backing, line: &
         if most.slots > 0 {
             let _ = write!(out, ",slots={}", most.slots);
         }
-        let _ = write!(out, ",maxmem={}k", most.size.kib);
+        let _ = write!(out, ",maxmem={}k", most.size.kib.div_ceil(1024).saturating_mul(1024));
     }
     line.option("-m", out);
     if let Some(id) = main_memory(domain, caps) {
@@ -227,7 +227,7 @@ pub(super) fn write(domain: &Domain, caps: &QemuCaps, backing: &Backing, line: &
 fn nodes_are_there(domain: &Domain, backing: &Backing) -> Result<()> {
     let tune = domain.numatune.as_ref();
     let by_advice = tune.and_then(|it| it.memory.as_ref()).is_some_and(|it| it.placement == Some(Placement::Auto));
-    if by_advice || domain.vcpu.placement == Placement::Auto {
+    if by_advice {
         return Err(Error::internal("Advice from numad is needed in case of automatic numa placement"));
     }
     let all = tune.iter().filter_map(|it| it.memory.as_ref()).filter_map(|it| it.nodeset.as_ref());

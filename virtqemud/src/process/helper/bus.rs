@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use virtbus_api::{Error, Result};
 use virtbus_host::process::Spawn;
 
-use super::{Plan, make_directory, program};
+use super::{Plan, Serves, make_directory, program};
 use crate::config::{Layout, User};
 
 /// Where QEMU and viewers reach it.
@@ -46,6 +46,7 @@ pub(crate) fn plan(layout: &Layout, short_name: &str, user: Option<&User>) -> Re
     }
     Ok(Plan {
         name: format!("the bus of {short_name}"),
+        serves: Serves::Bus,
         first: Vec::new(),
         spawn,
         socket: Some(socket),

@@ -7,7 +7,7 @@ use virtbus_host::account;
 use virtbus_host::process::Spawn;
 use virtbus_schema::domain::device::tpm::{PcrBanks, Tpm, TpmBackend, TpmEmulator, TpmState, TpmStateKind, TpmVersion};
 
-use super::{Plan, Step, make_directory, program};
+use super::{Plan, Serves, Step, make_directory, program};
 use crate::config::{Layout, User};
 
 /// Whose TPM it is.
@@ -96,6 +96,7 @@ pub(crate) fn plan(tpm: &Tpm, guest: &Guest<'_>) -> Result<Option<Plan>> {
     }
     Ok(Some(Plan {
         name: format!("swtpm of {}", guest.name),
+        serves: Serves::Tpm,
         first,
         spawn: as_own(spawn),
         socket: Some(socket),

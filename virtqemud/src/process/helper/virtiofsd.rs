@@ -11,7 +11,7 @@ use virtbus_schema::domain::device::filesystem::{
     Filesystem, FilesystemSource, VirtiofsBinary, VirtiofsCache, VirtiofsLock, VirtiofsSandbox,
 };
 
-use super::Plan;
+use super::{Plan, Serves};
 use crate::config::User;
 
 /// Where packages describe their vhost-user programs, the administrator's own first.
@@ -96,6 +96,7 @@ pub(crate) fn plan(it: &Filesystem, alias: &str, home: &Path, user: Option<&User
     }
     Ok(Some(Plan {
         name: format!("virtiofsd of {alias}"),
+        serves: Serves::Filesystem(alias.to_owned()),
         first: Vec::new(),
         spawn,
         socket: None,

@@ -19,7 +19,7 @@ use virtbus_schema::xml::YesNo;
 use super::Claims;
 use crate::config::{Layout, User};
 use crate::device::{HostEnds, filesystem, tpm};
-use crate::process::helper::{Helper, Plan, bus, passt, swtpm, virtiofsd};
+use crate::process::helper::{Helper, Plan, Serves, bus, passt, reservations, swtpm, virtiofsd};
 
 fn alias(device: &dyn Placed) -> String {
     device.alias().as_ref().map(|it| it.name.clone()).unwrap_or_default()
@@ -150,7 +150,25 @@ pub(super) fn plan(guest: &Guest<'_>, ends: &mut HostEnds) -> Result<Vec<Plan>> 
     if has_bus(document) {
         plans.push(bus::plan(layout, short_name, user)?);
     }
+    if reservations::wanted(document) {
+        plans.push(reservations::plan(home, user)?);
+    }
     Ok(plans)
+}
+
+/// What is to be run in the place of a helper that has ended; none where there is nothing to be had of another one.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) fn plan_again(guest: &Guest<'_>, serves: &Serves) -> Result<Option<Plan>> {
+    match serves {
+        Serves::Card(name) => {
+            let card = guest.document.devices.interfaces.iter().find(|it| alias(*it) == *name);
+            card.map_or(Ok(None), |it| passt::plan(it, name, guest.layout, guest.short_name, guest.user))
+        }
+        Serves::Reservations => reservations::plan(guest.home, guest.user).map(Some),
+        Serves::Tpm | Serves::Filesystem(_) | Serves::Bus => Ok(None),
+    }
 }
 
 /// Whether QEMU's display is on a bus of the guest's own, which is when it is at the address we gave it.
@@ -177,30 +195,38 @@ pub(super) async fn start(plans: Vec<Plan>, claims: &mut Claims) -> Result<()> {
 /// The helpers of a guest that an earlier daemon started.
 pub(super) fn find(document: &Domain, layout: &Layout, short_name: &str, home: &Path) -> Vec<Helper> {
     let mut found = Vec::new();
-    let mut find = |name: String, pid_file: PathBuf, socket: &Path, files: Vec<PathBuf>| {
-        found.extend(Helper::find(&name, &pid_file, &socket.to_string_lossy(), files));
+    let mut find = |name: String, serves: Serves, pid_file: PathBuf, socket: &Path, files: Vec<PathBuf>| {
+        found.extend(Helper::find(name, serves, &pid_file, &socket.to_string_lossy(), files));
     };
     if document.devices.tpms.iter().any(|it: &Tpm| matches!(it.backend, TpmBackend::Emulator(_))) {
         let socket = swtpm::socket(layout, short_name);
-        find(format!("swtpm of {short_name}"), swtpm::pid_file(layout, short_name), &socket, vec![socket.clone()]);
+        let pid_file = swtpm::pid_file(layout, short_name);
+        find(format!("swtpm of {short_name}"), Serves::Tpm, pid_file, &socket, vec![socket.clone()]);
     }
     for it in document.devices.filesystems.iter().filter(|it| filesystem::is_virtiofs(it)) {
         let alias = alias(it);
         // It was given its socket open: what it serves stands in its command line.
         let directory = it.source.as_ref().and_then(|it| it.dir.clone()).unwrap_or_default();
         let files = vec![filesystem::socket(home, &alias)];
-        find(format!("virtiofsd of {alias}"), virtiofsd::pid_file(home, &alias), Path::new(&directory), files);
+        let (name, pid_file) = (format!("virtiofsd of {alias}"), virtiofsd::pid_file(home, &alias));
+        find(name, Serves::Filesystem(alias), pid_file, Path::new(&directory), files);
     }
     for it in document.devices.interfaces.iter().filter(|it| passt::serves(it)) {
         let alias = alias(it);
         let socket = passt::socket(layout, short_name, &alias);
         let pid_file = passt::pid_file(layout, short_name, &alias);
-        find(format!("passt of {alias}"), pid_file, &socket, vec![socket.clone()]);
+        find(format!("passt of {alias}"), Serves::Card(alias), pid_file, &socket, vec![socket.clone()]);
     }
     if has_bus(document) {
         let configuration = bus::configuration(layout, short_name);
         let files = vec![configuration.clone(), bus::socket(layout, short_name)];
-        find(format!("the bus of {short_name}"), bus::pid_file(layout, short_name), &configuration, files);
+        let pid_file = bus::pid_file(layout, short_name);
+        find(format!("the bus of {short_name}"), Serves::Bus, pid_file, &configuration, files);
+    }
+    if reservations::wanted(document) {
+        let socket = reservations::socket(home);
+        let pid_file = reservations::pid_file(home);
+        find("qemu-pr-helper".to_owned(), Serves::Reservations, pid_file, &socket, vec![socket.clone()]);
     }
     found
 }

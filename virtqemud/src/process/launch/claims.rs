@@ -6,9 +6,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use virtbus_host::cgroup::Group;
+use virtbus_schema::domain::device::interface::Interface;
 use virtbus_schema::domain_status::{DomainStatus, FileOwner, PluggedPort, VcpuThread};
 
 use crate::driver::Shared;
+use crate::process::group;
 use crate::process::helper::Helper;
 use crate::process::log::DomainLog;
 use crate::security;
@@ -32,8 +35,11 @@ pub(crate) struct Claims {
 #[derive(Debug, Default)]
 struct Held {
     directories: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    group: Option<Group>,
     owners: Vec<FileOwner>,
     ports: Vec<u16>,
+    cards: Vec<Interface>,
     log: Option<DomainLog>,
     helpers: Vec<Helper>,
 }
@@ -53,9 +59,12 @@ impl Claims {
         let mut claims = Self::new(Arc::clone(shared), short_name.clone());
         let home = or(&status.lib_dir, layout.lib.join(format!("domain-{short_name}")));
         claims.held.helpers = super::beside::find(&status.domain, layout, &short_name, &home);
+        claims.held.files = super::overlay::files(&status.domain);
+        claims.held.group = group::Place::of(&status.domain, id, &layout.lib).find();
         claims.add_directory(home);
         claims.add_directory(or(&status.channel_dir, layout.channels.join(&short_name)));
         claims.tentative = false;
+        claims.held.cards = super::network::find(&status.domain, shared);
         claims.held.owners.clone_from(&status.owners);
         claims.plugged.clone_from(&status.ports);
         claims.vcpus.clone_from(&status.vcpus);
@@ -77,6 +86,26 @@ impl Claims {
         self.held.directories.push(directory);
     }
 
+    /// A file to be removed in the end.
+    pub(crate) fn add_file(&mut self, file: PathBuf) {
+        self.held.files.push(file);
+    }
+
+    /// The control group to be removed in the end.
+    pub(crate) fn set_group(&mut self, group: Group) {
+        self.held.group = Some(group);
+    }
+
+    /// The guest's control group, if it has one.
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.held.group.as_ref()
+    }
+
+    /// A network card whose end on the host is to be closed in the end.
+    pub(crate) fn add_card(&mut self, card: Interface) {
+        self.held.cards.push(card);
+    }
+
     /// A port to be free in the end.
     pub(crate) fn add_port(&mut self, port: u16) {
         self.held.ports.push(port);
@@ -85,6 +114,34 @@ impl Claims {
     /// A process beside QEMU to be ended in the end.
     pub(crate) fn add_helper(&mut self, helper: Helper) {
         self.held.helpers.push(helper);
+    }
+
+    /// Waits for a helper to end while its QEMU runs: its place among the guest's. Cancel-safe.
+    pub(crate) async fn helper_lost(&mut self) -> usize {
+        if self.held.helpers.is_empty() {
+            return std::future::pending().await;
+        }
+        let all = self.held.helpers.iter_mut().map(|it| Box::pin(it.lost()));
+        let ((), at, _) = futures_util::future::select_all(all).await;
+        at
+    }
+
+    /// A helper by its place.
+    pub(crate) fn helper(&mut self, at: usize) -> Option<&mut Helper> {
+        self.held.helpers.get_mut(at)
+    }
+
+    /// A helper in the place of the one that served the same.
+    pub(crate) fn replace_helper(&mut self, helper: Helper) {
+        match self.held.helpers.iter_mut().find(|it| it.serves() == helper.serves()) {
+            Some(place) => *place = helper,
+            None => self.held.helpers.push(helper),
+        }
+    }
+
+    /// The guest's own directory.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.shared.config.layout.lib.join(format!("domain-{}", self.short_name))
     }
 
     /// The log to be closed in the end.
@@ -100,6 +157,11 @@ impl Claims {
     /// Ports to be unplugged in the end.
     pub(crate) fn plugged(&self) -> &[PluggedPort] {
         &self.plugged
+    }
+
+    /// The same, to note what became of them.
+    pub(crate) fn plugged_mut(&mut self) -> &mut [PluggedPort] {
+        &mut self.plugged
     }
 
     /// Files to be given back in the end.
@@ -177,8 +239,9 @@ async fn unplug(shared: &Shared, ports: Vec<PluggedPort>) -> Vec<String> {
 
 impl Held {
     fn is_empty(&self) -> bool {
-        let Self { directories, owners, ports, log, helpers } = self;
-        directories.is_empty() && owners.is_empty() && ports.is_empty() && log.is_none() && helpers.is_empty()
+        let Self { directories, files, group, owners, ports, cards, log, helpers } = self;
+        let none = [directories.is_empty(), files.is_empty(), owners.is_empty(), ports.is_empty(), helpers.is_empty(), cards.is_empty()];
+        none.into_iter().all(|it| it) && group.is_none() && log.is_none()
     }
 
     fn release(mut self, shared: &Shared, why: &str) -> (String, Vec<String>) {
@@ -187,7 +250,21 @@ impl Held {
             log.end(why);
         }
         let mut errors: Vec<String> = self.helpers.into_iter().flat_map(Helper::stop).collect();
+        errors.extend(self.cards.iter().flat_map(|it| super::network::close(it, shared)));
         errors.extend(security::take_back(&self.owners, shared.config.settings.user.as_ref()));
+        for file in &self.files {
+            match std::fs::remove_file(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    errors.push(format!("cannot remove '{}': {error}", file.display()));
+                }
+                _ => {}
+            }
+        }
+        if let Some(group) = &self.group
+            && let Err(error) = group.remove()
+        {
+            errors.push(format!("cannot remove its control group: {error}"));
+        }
         for directory in &self.directories {
             match std::fs::remove_dir_all(directory) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags, storage::SecretValue};
-use virtbus_host::process::{Rlimit, Spawn};
+use virtbus_host::process::Spawn;
 use virtbus_schema::domain::{Domain, device::graphics::Graphics};
 use virtbus_schema::xml::YesNo;
 
 use super::{
-    Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, ports, rates, secrets,
-    short_name, usb, volumes,
+    Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, overlay, ports, rates,
+    rights, secrets, short_name, usb, volumes,
 };
 use crate::device::{
     HostEnds, Network, disk, memory as memory_device,
@@ -26,6 +26,7 @@ use crate::machine;
 use crate::process::{
     argv::{self, Backing, CommandLine, Monitor},
     capabilities::QemuCaps,
+    group,
     helper::Plan,
     log::DomainLog,
 };
@@ -83,6 +84,7 @@ impl Prepared {
         let prepared = tokio::task::spawn_blocking(move || prepare(claims, &caps, document, secrets, flags)).await;
         let (mut prepared, beside) =
             prepared.map_err(|error| Error::internal("preparing the start").caused_by(error))??;
+        overlay::fill(&prepared.document).await?;
         beside::start(beside, &mut prepared.claims).await?;
         rates::limit(&prepared.document).await?;
         Ok(prepared)
@@ -102,6 +104,7 @@ fn prepare(
     disk::read_chains(&mut document)?;
     usb::settle(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
+    overlay::place(&mut document, &mut claims)?;
     make_places(shared, &document, &places, &mut claims)?;
     let key = make_key(shared, &places)?;
     settle_saved_state(shared, &document, flags)?;
@@ -114,7 +117,11 @@ fn prepare(
     if let Some(user) = user.filter(|_| shared.config.settings.relabel) {
         security::give(&files::used(&document, caps), user, claims.owners_mut())?;
     }
-    let networks = network::open(&mut document)?;
+    let place = group::Place::of(&document, document.id.unwrap_or_default(), &shared.config.layout.lib);
+    if let Some(group) = group::make(&document, &place)? {
+        claims.set_group(group);
+    }
+    let networks = network::open(&mut document, &mut claims)?;
     let mut host = beside::open(&mut document)?;
     let guest = beside::Guest {
         document: &document,
@@ -136,10 +143,11 @@ fn prepare(
     for (fd, number) in command.fds {
         spawn = spawn.fd(fd, number);
     }
-    spawn = spawn.stdout(out).stderr(again).rlimits(limits(shared));
+    spawn = spawn.stdout(out).stderr(again);
     if let Some(user) = user {
         spawn = spawn.uid_gid(user.uid, user.gid, &user.groups);
     }
+    spawn = rights::grant(spawn, &shared.config.settings, &document);
     let words: Vec<String> =
         std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned()).collect();
     log.begin(&versions(shared, caps), spawn.environment(), &words)
@@ -222,23 +230,6 @@ fn versions(shared: &Shared, caps: &QemuCaps) -> String {
         part(uname.as_ref().ok().map(|it| it.release())),
         part(uname.as_ref().ok().map(|it| it.nodename())),
     )
-}
-
-fn limits(shared: &Shared) -> Vec<Rlimit> {
-    use nix::sys::resource::Resource::{RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_NPROC};
-    let settings = &shared.config.settings;
-    let both = |resource, value| Rlimit { resource, soft: value, hard: value };
-    let mut limits = Vec::new();
-    if settings.max_files > 0 {
-        limits.push(both(RLIMIT_NOFILE, settings.max_files));
-    }
-    if settings.max_processes > 0 {
-        limits.push(both(RLIMIT_NPROC, settings.max_processes));
-    }
-    if settings.max_core != u64::MAX {
-        limits.push(both(RLIMIT_CORE, settings.max_core));
-    }
-    limits
 }
 
 fn make_places(shared: &Shared, document: &Domain, places: &Places, claims: &mut Claims) -> Result<()> {

@@ -24,8 +24,11 @@ fn wanted(card: &Interface) -> Option<(&str, Option<Rate>, Option<Rate>)> {
     let has_device = matches!(card.kind, K::Network | K::Bridge | K::Ethernet | K::Direct);
     let device = card.target.as_ref().filter(|_| has_device)?.dev.as_deref()?;
     let bandwidth = card.bandwidth.as_ref()?;
-    // What the guest receives, the host sends.
-    let (send, receive) = (rate(bandwidth.inbound), rate(bandwidth.outbound));
+    // What the guest receives, the host sends; but for a macvtap device, which is the guest's own.
+    let (mut send, mut receive) = (rate(bandwidth.inbound), rate(bandwidth.outbound));
+    if card.kind == K::Direct {
+        std::mem::swap(&mut send, &mut receive);
+    }
     (send.is_some() || receive.is_some()).then_some((device, send, receive))
 }
 
