@@ -79,11 +79,26 @@ pub(crate) fn wwn(text: &str) -> bool {
     digits.len() == 16 && digits.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
+/// The name of a SCSI target: `naa.` and 16 digits.
+pub(crate) fn naa(text: &str) -> bool {
+    text.strip_prefix("naa.").is_some_and(|it| hex(it, 16) && it.len() == 16)
+}
+
 /// An image format.
 pub(crate) fn image_format(text: &str) -> bool {
     #[rustfmt::skip]
     let known = ["raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "luks", "cow", "qcow", "qcow2", "qed", "vmdk", "aio"];
     known.contains(&text)
+}
+
+/// The format of an image below another.
+pub(crate) fn store_format(text: &str) -> bool {
+    image_format(text) && text != "aio"
+}
+
+/// The port of a server: any number.
+pub(crate) fn host_port(text: &str) -> bool {
+    digits(text) || port(text)
 }
 
 /// An architecture.

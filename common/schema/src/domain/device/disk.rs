@@ -68,9 +68,9 @@ pub struct Disk {
     pub serial: Option<String>,
     #[xml(child, form = crate::forms::wwn)]
     pub wwn: Option<String>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::scsi_vendor)]
     pub vendor: Option<String>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::scsi_product)]
     pub product: Option<String>,
     /// Where an older document has the encryption of the image.
     #[xml(child)]
@@ -94,6 +94,9 @@ impl Disk {
         let mut below = self.backing_store.as_mut();
         while let Some(it) = below {
             if let Some(source) = &mut it.source {
+                if let Some(kind) = it.kind {
+                    source.keep_only(kind);
+                }
                 source.complete();
             }
             below = it.below.as_deref_mut();
@@ -109,24 +112,45 @@ impl Disk {
         if self.driver.as_ref().is_some_and(|it| it.iothread.is_some() && !it.iothreads.is_empty()) {
             return Err(node.error(ErrorKind::BadValue, "the driver has an I/O thread and a list of them"));
         }
+        self.check_source(node)?;
         // A drive without a medium is a file drive, whatever it was.
         if self.is_removable() && self.source.as_ref().is_none_or(|it| it.name_to_show().is_none()) {
             self.kind = DiskKind::File;
             self.source = None;
         }
+        if self.device == DiskDevice::Disk && self.is_empty() {
+            let what = format!("the disk {} has no source", self.target.dev);
+            return Err(node.error(ErrorKind::NoSource, what));
+        }
         if node.child("target").and_then(|it| it.attr("dev")).is_none() {
             let named = self.source.as_ref().and_then(DiskSource::name_to_show).unwrap_or_default();
             return Err(node.error(ErrorKind::NoTarget, format!("the disk has no target name (source {named})")));
+        }
+        if let Some(name) = self.target.dev.strip_prefix("ioemu:") {
+            self.target.dev = name.to_owned();
         }
         if self.info.address.is_none() && self.target.index().is_none() {
             let message = format!("\"{}\" is not the name of a disk, and there is no address", self.target.dev);
             return Err(node.error(ErrorKind::BadValue, message));
         }
-        self.check_source(node)?;
         self.iotune.as_ref().map_or(Ok(()), |it| it.check_sums(node))?;
         // What cannot be written to is read-only without saying so.
         self.readonly |= self.device == DiskDevice::Cdrom;
         Ok(())
+    }
+
+    /// Whether nothing says where its image is.
+    fn is_empty(&self) -> bool {
+        let Some(source) = &self.source else {
+            return !matches!(self.kind, DiskKind::VhostUser | DiskKind::VhostVdpa);
+        };
+        match self.kind {
+            DiskKind::File => source.file.as_ref().is_none_or(String::is_empty),
+            DiskKind::Block => source.dev.as_ref().is_none_or(String::is_empty),
+            DiskKind::Dir => source.dir.as_ref().is_none_or(String::is_empty),
+            DiskKind::Volume => source.pool.is_none(),
+            DiskKind::Network | DiskKind::Nvme | DiskKind::VhostUser | DiskKind::VhostVdpa => false,
+        }
     }
 }
 
@@ -138,52 +162,70 @@ impl Disk {
         if lun && !matches!(kind, DiskKind::Block | DiskKind::Network | DiskKind::Volume) {
             return Err(node.error(ErrorKind::Unknown, "a LUN needs a block device as source"));
         }
+        let only_lun = ["rawio", "sgio"].iter().find(|it| node.attr(it).is_some() && !lun);
+        if let Some(stray) = only_lun {
+            return Err(node.error(ErrorKind::Unknown, format!("{stray} is for device='lun'")));
+        }
+        if node.child("iotune").is_some() && node.child("throttlefilters").is_some() {
+            return Err(node.error(ErrorKind::Unknown, "limits are of the disk or of groups, not both"));
+        }
         match node.child("source") {
             Some(source) => DiskSource::form(source, kind),
+            None if matches!(kind, DiskKind::Network | DiskKind::VhostUser | DiskKind::VhostVdpa) => {
+                Err(node.missing("source"))
+            }
             None => Ok(()),
         }
     }
 
     fn check_source(&self, node: Node<'_>) -> Result<(), Error> {
-        if self.device == DiskDevice::Lun
-            && !matches!(self.kind, DiskKind::Block | DiskKind::Network | DiskKind::Volume)
-        {
-            return Err(node.error(ErrorKind::Unsupported, "a LUN needs a block device as source"));
-        }
         let Some(source) = &self.source else { return Ok(()) };
-        if self.kind == DiskKind::Network && source.protocol.is_none() {
-            return Err(node.missing("source/@protocol"));
+        let bad = |text: String| Err(node.error(ErrorKind::BadValue, text));
+        match (self.kind, source.kind.as_deref()) {
+            (DiskKind::Network, _) if source.protocol.is_none() => return Err(node.missing("source/@protocol")),
+            (DiskKind::Network, _) if source.name.is_none() && source.protocol != Some(Protocol::Nbd) => {
+                return bad("the source has no name".to_owned());
+            }
+            (DiskKind::Nvme, kind) if kind != Some("pci") => return bad("an NVMe disk is of type pci".to_owned()),
+            (DiskKind::Nvme, _) if source.namespace.is_none() => return bad("the source has no namespace".to_owned()),
+            (DiskKind::Nvme, _) if source.address.is_none() => return bad("the source has no address".to_owned()),
+            (DiskKind::VhostUser, kind) if kind != Some("unix") => {
+                return bad("the source of a vhostuser disk is of type unix".to_owned());
+            }
+            (DiskKind::VhostUser, _) if source.path.is_none() => return bad("the source has no path".to_owned()),
+            (DiskKind::VhostVdpa, _) if source.dev.is_none() => return bad("the source has no device".to_owned()),
+            _ => {}
         }
         if let Some(host) =
             source.hosts.iter().find(|it| it.name.is_none() && it.transport != Some(HostTransport::Unix))
         {
             let transport = host.transport.map_or("tcp", HostTransport::as_str);
-            return Err(node.error(ErrorKind::BadValue, format!("a host of transport {transport} needs a name")));
+            return bad(format!("a host of transport {transport} needs a name"));
         }
         if self.kind == DiskKind::Volume && source.pool.is_none() != source.volume.is_none() {
-            return Err(node.error(ErrorKind::BadValue, "pool and volume of the source go together"));
+            return bad("pool and volume of the source go together".to_owned());
         }
         let needs_image = matches!(source.protocol, Some(Protocol::Rbd | Protocol::Gluster));
         if let Some(name) = source.name.as_ref().filter(|_| needs_image)
             && name.split_once('/').is_none_or(|(pool, image)| pool.is_empty() || image.is_empty())
         {
-            return Err(node.error(ErrorKind::BadValue, format!("'{name}' is not a pool and an image")));
+            return bad(format!("'{name}' is not a pool and an image"));
         }
-        let bad = |c: char| c.is_control() || " ()<>@,;:\\\"/[]?={}".contains(c);
-        if let Some(cookie) = source.cookies.iter().find(|it| it.name.chars().any(bad)) {
-            return Err(node.error(ErrorKind::BadValue, format!("cookie name '{}' has invalid letters", cookie.name)));
+        let is_bad = |c: char| c.is_control() || " ()<>@,;:\\\"/[]?={}".contains(c);
+        if let Some(cookie) = source.cookies.iter().find(|it| it.name.chars().any(is_bad)) {
+            return bad(format!("cookie name '{}' has invalid letters", cookie.name));
         }
         let store = source.data_store.as_ref().and_then(|it| it.source.as_ref());
         if store.is_some_and(|it| !it.slices.is_empty()) {
-            return Err(node.error(ErrorKind::BadValue, "a data store has no slices"));
+            return bad("a data store has no slices".to_owned());
         }
         let reconnect = source.reconnect.filter(|_| self.kind == DiskKind::VhostUser);
         if reconnect.is_some_and(|it| it.enabled == Some(YesNo::Yes) && it.timeout.is_none()) {
-            return Err(node.missing("source/reconnect/@timeout"));
+            return bad("a reconnect that is enabled needs a timeout".to_owned());
         }
         let policy = source.startup_policy;
         if policy == Some(StartupPolicy::Requisite) && !self.is_removable() {
-            return Err(node.error(ErrorKind::BadValue, "startupPolicy 'requisite' is for cdrom and floppy drives"));
+            return bad("startupPolicy 'requisite' is for cdrom and floppy drives".to_owned());
         }
         Ok(())
     }
@@ -316,12 +358,38 @@ struct Image {
 /// Reading goes down the chain in a loop: on a stack, the deepest document would need more than a worker has.
 impl Xml for BackingStore {
     fn read(node: Node<'_>) -> Result<Self, Error> {
-        let nodes = std::iter::successors(Some(node), |it| it.child(BELOW));
-        let images = nodes.map(Image::read).collect::<Result<Vec<_>, _>>()?;
-        let chain = images.into_iter().rev().fold(None, |below, Image { kind, index, format, source }| {
+        let mut images = Vec::new();
+        let mut next = Some(node);
+        // What has no type ends the chain, whatever else it says.
+        while let Some(node) = next.filter(|it| it.attr("type").is_some()) {
+            let image = Image::read(node)?;
+            source::check_image(image.format.as_ref(), image.source.as_ref(), node)?;
+            images.push(image);
+            next = node.child(BELOW);
+        }
+        let end = next.map(|_| Box::new(Self::default()));
+        let chain = images.into_iter().rev().fold(end, |below, Image { kind, index, format, source }| {
             Some(Box::new(Self { kind, index, format, source, below }))
         });
         Ok(chain.map(|it| *it).unwrap_or_default())
+    }
+
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        for node in std::iter::successors(Some(node), |it| it.child(BELOW)) {
+            Image::examine(node)?;
+            let is_end = node.attr("type").is_none() && node.elements().next().is_none();
+            if is_end {
+                continue;
+            }
+            if node.child("format").is_none() {
+                return Err(node.missing("format"));
+            }
+            let kind = node.attr("type").and_then(|it| DiskKind::from_name(it.value())).unwrap_or(DiskKind::File);
+            if let Some(source) = node.child("source") {
+                DiskSource::form(source, kind)?;
+            }
+        }
+        Ok(())
     }
 
     fn write_attrs(&self, w: &mut Writer) {

@@ -34,9 +34,9 @@ pub struct DiskDriver {
     pub detect_zeroes: Option<DiskDetect>,
     #[xml(attr)]
     pub discard_no_unref: Option<OnOff>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub queues: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub queue_size: Option<u32>,
     #[xml(flatten)]
     pub virtio: VirtioOptions,

@@ -42,9 +42,9 @@ pub struct DiskSource {
     pub kind: Option<String>,
     #[xml(attr)]
     pub managed: Option<YesNo>,
-    #[xml(attr)]
+    #[xml(attr, free, form = crate::forms::uint32)]
     pub namespace: Option<u64>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub path: Option<String>,
     #[xml(attr)]
     pub mode: Option<DiskSourceMode>,
@@ -96,39 +96,35 @@ pub struct DiskSource {
 impl DiskSource {
     /// What a source of this kind has, and must have.
     pub(crate) fn form(node: Node<'_>, kind: DiskKind) -> Result<(), Error> {
-        let by_kind: &[(&str, DiskKind)] = &[
-            ("file", DiskKind::File),
-            ("dir", DiskKind::Dir),
-            ("protocol", DiskKind::Network),
-            ("query", DiskKind::Network),
-            ("tls", DiskKind::Network),
-            ("pool", DiskKind::Volume),
-            ("volume", DiskKind::Volume),
-            ("managed", DiskKind::Nvme),
-            ("namespace", DiskKind::Nvme),
-            ("path", DiskKind::VhostUser),
-        ];
-        if let Some((stray, _)) = by_kind.iter().find(|(name, of)| *of != kind && node.attr(name).is_some()) {
-            return Err(node.error(ErrorKind::Unknown, format!("'{stray}' does not belong to a source of type {kind}")));
+        let protocol = node.attr("protocol").and_then(|it| Protocol::from_name(it.value()));
+        if kind == DiskKind::Network && protocol.is_none() {
+            return Err(node.missing("@protocol"));
         }
-        let needed: &[&str] = match kind {
-            DiskKind::Network => &["protocol"],
-            DiskKind::Volume => &["pool", "volume"],
-            DiskKind::Nvme => &["type", "namespace"],
-            DiskKind::VhostUser => &["type", "path"],
-            _ => &[],
-        };
-        if let Some(missing) = needed.iter().find(|it| node.attr(it).is_none()) {
-            return Err(node.missing(&format!("@{missing}")));
+        let (may, must) = parts_of(kind, protocol);
+        let has = |name: &str| node.attr(name).is_some() || node.child(name).is_some();
+        let everywhere: &[&str] = if matches!(kind, DiskKind::VhostUser | DiskKind::VhostVdpa) { &[] } else { COMMON };
+        let allowed = |name: &str| may.contains(&name) || must.contains(&name) || everywhere.contains(&name);
+        if let Some(stray) = PARTS.iter().find(|it| has(it) && !allowed(it)) {
+            let of = protocol.map_or(kind.as_str(), Protocol::as_str);
+            return Err(node.error(ErrorKind::Unknown, format!("'{stray}' does not belong to a source of type {of}")));
         }
-        for host in node.elements().filter(|it| it.name() == "host") {
-            let unix = host.attr("transport").is_some_and(|it| it.value() == "unix");
-            let needed = if unix { "socket" } else { "name" };
-            if host.attr(needed).is_none() {
-                return Err(host.missing(&format!("@{needed}")));
-            }
+        if let Some(missing) = must.iter().find(|it| !has(it)) {
+            return Err(node.missing(missing));
         }
-        Ok(())
+        if node.attr("fdgroup").is_some() && node.attr("file").is_none() {
+            return Err(node.missing("@file"));
+        }
+        if kind == DiskKind::VhostVdpa && node.attr("dev").is_some_and(|it| !crate::forms::absolute_path(it.value())) {
+            return Err(node.error(ErrorKind::Unknown, "a vhost-vdpa device is named by its path"));
+        }
+        if kind == DiskKind::Volume && node.attr("mode").is_some_and(|it| !matches!(it.value(), "host" | "direct")) {
+            return Err(node.error(ErrorKind::Unknown, "the mode of a volume is host or direct"));
+        }
+        let hosts = node.children("host").count();
+        if hosts > 1 && !matches!(protocol, Some(Protocol::Rbd | Protocol::Gluster)) {
+            return Err(node.error(ErrorKind::Unknown, "a source of this protocol has one host"));
+        }
+        node.children("host").try_for_each(Host::form)
     }
 
     /// Drops what does not belong to a kind of source, as the reference does.
@@ -151,7 +147,12 @@ impl DiskSource {
         if !is(&[DiskKind::Volume]) {
             (self.pool, self.volume, self.mode) = (None, None, None);
         }
-        if !is(&[DiskKind::Nvme]) {
+        if is(&[DiskKind::Nvme]) {
+            self.managed.get_or_insert(YesNo::Yes);
+            if let Some(address) = &mut self.address {
+                (address.multifunction, address.zpci) = (None, None);
+            }
+        } else {
             (self.managed, self.namespace, self.address) = (None, None, None);
         }
         if !is(&[DiskKind::VhostUser]) {
@@ -187,6 +188,87 @@ impl DiskSource {
         [&self.file, &self.dev, &self.dir, &self.name, &self.volume, &self.path]
             .into_iter()
             .find_map(|it| it.as_deref())
+    }
+}
+
+/// What a source of every kind of image may have.
+const COMMON: &[&str] = &["index", "slices", "dataStore"];
+
+/// All parts that belong to some kinds of source only, attributes and children.
+const PARTS: &[&str] = &[
+    "file",
+    "fdgroup",
+    "dev",
+    "dir",
+    "protocol",
+    "name",
+    "query",
+    "tls",
+    "tlsHostname",
+    "pool",
+    "volume",
+    "type",
+    "managed",
+    "namespace",
+    "path",
+    "mode",
+    "startupPolicy",
+    "index",
+    "host",
+    "snapshot",
+    "config",
+    "address",
+    "ssl",
+    "cookies",
+    "readahead",
+    "timeout",
+    "initiator",
+    "knownHosts",
+    "identity",
+    "reconnect",
+    "slices",
+    "seclabel",
+    "auth",
+    "reservations",
+    "encryption",
+    "dataStore",
+];
+
+/// What a source of a kind, or of a protocol, may and must have.
+fn parts_of(kind: DiskKind, protocol: Option<Protocol>) -> (&'static [&'static str], &'static [&'static str]) {
+    match (kind, protocol) {
+        (DiskKind::File, _) => (&["file", "fdgroup", "startupPolicy", "encryption", "seclabel"], &[]),
+        (DiskKind::Block, _) => (&["dev", "startupPolicy", "encryption", "reservations", "seclabel"], &[]),
+        (DiskKind::Dir, _) => (&["startupPolicy", "encryption"], &["dir"]),
+        (DiskKind::Volume, _) => (&["mode", "startupPolicy", "encryption", "seclabel"], &["pool", "volume"]),
+        (DiskKind::Nvme, _) => (&["managed", "startupPolicy", "encryption"], &["type", "namespace", "address"]),
+        (DiskKind::VhostUser, _) => (&["reconnect"], &["type", "path"]),
+        (DiskKind::VhostVdpa, _) => (&[], &["dev"]),
+        (DiskKind::Network, Some(protocol)) => match protocol {
+            Protocol::Rbd => (&["name", "host", "snapshot", "config", "auth", "encryption"], &["protocol"]),
+            Protocol::Iscsi => (&["auth", "encryption", "initiator"], &["protocol", "name", "host"]),
+            Protocol::Http => {
+                (&["query", "encryption", "cookies", "readahead", "timeout", "auth"], &["protocol", "name", "host"])
+            }
+            Protocol::Https => (
+                &["query", "encryption", "ssl", "cookies", "readahead", "timeout", "auth"],
+                &["protocol", "name", "host"],
+            ),
+            Protocol::Ftp => (&["encryption", "readahead", "timeout", "auth"], &["protocol", "name", "host"]),
+            Protocol::Ftps => (&["encryption", "ssl", "readahead", "timeout", "auth"], &["protocol", "name", "host"]),
+            Protocol::Ssh => (
+                &["encryption", "readahead", "timeout", "knownHosts", "identity", "auth"],
+                &["protocol", "name", "host"],
+            ),
+            Protocol::Sheepdog | Protocol::Tftp => {
+                (&["encryption", "readahead", "timeout"], &["protocol", "name", "host"])
+            }
+            Protocol::Nbd => (&["name", "tls", "tlsHostname", "reconnect", "encryption"], &["protocol", "host"]),
+            Protocol::Gluster => (&["encryption"], &["protocol", "name", "host"]),
+            Protocol::Vxhs => (&["tls"], &["protocol", "name", "host"]),
+            Protocol::Nfs => (&["identity"], &["protocol", "name", "host"]),
+        },
+        (DiskKind::Network, None) => (&[], &["protocol"]),
     }
 }
 
@@ -248,12 +330,26 @@ pub enum StartupPolicy {
 pub struct Host {
     #[xml(attr, form = crate::forms::host)]
     pub name: Option<String>,
-    #[xml(attr, fault = Argument)]
+    #[xml(attr, fault = Argument, free, form = crate::forms::host_port)]
     pub port: Option<u16>,
     #[xml(attr)]
     pub transport: Option<HostTransport>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub socket: Option<String>,
+}
+
+impl Host {
+    /// By its name, or by a socket.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let by_socket = node.attr("transport").is_some_and(|it| it.value() == "unix");
+        let (needed, strays): (&str, &[&str]) =
+            if by_socket { ("socket", &["name", "port"]) } else { ("name", &["socket"]) };
+        match strays.iter().find(|it| node.attr(it).is_some()) {
+            Some(stray) => Err(node.error(ErrorKind::Unknown, format!("'{stray}' does not belong here"))),
+            None if node.attr(needed).is_none() => Err(node.missing(&format!("@{needed}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -274,6 +370,7 @@ pub struct Auth {
 
 /// `<secret type='ceph' uuid='...'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = AuthSecret::form)]
 pub struct AuthSecret {
     #[xml(attr = "type")]
     pub kind: Option<AuthSecretKind>,
@@ -281,6 +378,17 @@ pub struct AuthSecret {
     pub uuid: Option<uuid::Uuid>,
     #[xml(attr)]
     pub usage: Option<String>,
+}
+
+impl AuthSecret {
+    /// By its number or by its use, of a server of storage.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let kind = node.attr("type").map(|it| it.value());
+        if !matches!(kind, Some("ceph" | "iscsi")) || node.attr("uuid").is_some() == node.attr("usage").is_some() {
+            return Err(node.error(ErrorKind::Unknown, "a secret of type ceph or iscsi, by its uuid or its usage"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -370,15 +478,32 @@ pub struct ReservationsSource {
 /// `<format type='qcow2'/>` of an image in a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct Format {
-    #[xml(attr = "type")]
+    #[xml(attr = "type", form = crate::forms::store_format)]
     pub kind: String,
     #[xml(child)]
     pub metadata_cache: Option<super::MetadataCache>,
 }
 
+/// Formats an image below another can have.
+const FORMATS: &[&str] = &[
+    "none", "raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "cow", "qcow", "qcow2",
+    "qed", "vmdk",
+];
+
+/// An image below another says its format and where it is.
+pub(super) fn check_image(format: Option<&Format>, source: Option<&DiskSource>, node: Node<'_>) -> Result<(), Error> {
+    let bad = |text: String| Err(node.error(ErrorKind::BadValue, text));
+    match (format, source) {
+        (None, _) => bad("the image has no format".to_owned()),
+        (Some(_), None) => bad("the image has no source".to_owned()),
+        (Some(it), _) if !FORMATS.contains(&it.kind.as_str()) => bad(format!("unknown image format '{}'", it.kind)),
+        _ => Ok(()),
+    }
+}
+
 /// `<dataStore type='file'>`: the external data file of a qcow2 image.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(before = DataStore::check_depth)]
+#[xml(before = DataStore::check_depth, check = DataStore::check, form = DataStore::form)]
 pub struct DataStore {
     #[xml(attr = "type")]
     pub kind: DiskKind,
@@ -389,6 +514,18 @@ pub struct DataStore {
 }
 
 impl DataStore {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        check_image(self.format.as_ref(), self.source.as_ref(), node)
+    }
+
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let kind = node.attr("type").and_then(|it| DiskKind::from_name(it.value())).unwrap_or(DiskKind::File);
+        if node.child("format").is_none() {
+            return Err(node.missing("format"));
+        }
+        node.child("source").map_or(Ok(()), |it| DiskSource::form(it, kind))
+    }
+
     /// A store of a store is nothing a disk can be; a few levels are read, since they do no harm.
     fn check_depth(node: Node<'_>) -> Result<(), Error> {
         let around = std::iter::successors(node.parent(), |it| it.parent());
