@@ -31,6 +31,8 @@ pub struct Layout {
     pub dump: PathBuf,
     /// File-backed guest memory.
     pub ram: PathBuf,
+    /// The administrator's scripts.
+    pub hooks: PathBuf,
 }
 
 /// Who QEMU runs as.

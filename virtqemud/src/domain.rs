@@ -8,6 +8,7 @@
 //! How a process is started is known to `process`, what files look like to `virtbus_store`; no wire is known here.
 
 pub(crate) mod admission;
+mod belongings;
 pub(crate) mod command;
 mod defining;
 pub(crate) mod definition;

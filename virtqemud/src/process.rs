@@ -4,6 +4,7 @@ pub mod argv;
 pub mod capabilities;
 pub(crate) mod group;
 pub(crate) mod helper;
+pub(crate) mod hook;
 pub(crate) mod launch;
 pub(crate) mod log;
 pub(crate) mod monitor;

@@ -52,6 +52,7 @@ fn layout(paths: &Paths) -> Layout {
         nvram: paths.qemu_nvram(),
         dump: paths.qemu_dump(),
         ram: paths.qemu_ram(),
+        hooks: paths.hooks(),
     }
 }
 

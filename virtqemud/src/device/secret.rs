@@ -14,6 +14,7 @@ use virtbus_api::storage::SecretValue;
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::disk::{Auth, BackingStore, DiskSource, Encryption, EncryptionSecret, Protocol};
+use virtbus_schema::domain::device::tpm::{TpmBackend, TpmEmulator};
 
 use super::Part;
 use super::props::props;
@@ -27,6 +28,8 @@ pub enum SecretUse {
     Ceph,
     /// An account at an iSCSI target, and of protocols that have no use of their own.
     Iscsi,
+    /// The passphrase of a TPM's state.
+    Vtpm,
 }
 
 impl SecretUse {
@@ -37,6 +40,7 @@ impl SecretUse {
             Self::Volume => 1,
             Self::Ceph => 2,
             Self::Iscsi => 3,
+            Self::Vtpm => 5,
         }
     }
 }
@@ -149,7 +153,7 @@ fn named(uuid: Option<uuid::Uuid>, usage: Option<&String>, kind: SecretUse) -> R
     }
 }
 
-/// All secrets the images of a guest ask for, with what each must be for.
+/// All secrets a guest asks for, with what each must be for.
 #[must_use]
 pub fn wanted(domain: &Domain) -> Vec<(Wanted, SecretUse)> {
     let mut found = Vec::new();
@@ -161,6 +165,11 @@ pub fn wanted(domain: &Domain) -> Vec<(Wanted, SecretUse)> {
         while let Some(BackingStore { source: image, below: next, .. }) = below {
             source(image.as_ref(), &mut found);
             below = next.as_deref();
+        }
+    }
+    for tpm in &domain.devices.tpms {
+        if let TpmBackend::Emulator(TpmEmulator { encryption: Some(uuid), .. }) = &tpm.backend {
+            found.push((Wanted::Uuid(*uuid), SecretUse::Vtpm));
         }
     }
     found

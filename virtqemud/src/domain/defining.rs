@@ -18,7 +18,9 @@ use virtbus_schema::domain::Domain;
 use super::{
     Owner,
     admission::Busy,
-    answer, answer_done, blocking,
+    answer, answer_done,
+    belongings::{self, Belongings},
+    blocking,
     command::{Answer, Reply},
     definition::Definition,
     job::{Apply, Job},
@@ -75,13 +77,17 @@ impl Owner {
             Ok(definition) => definition,
             Err(error) => return answer(reply, Err(error)),
         };
+        if let Err(error) = belongings::exclusive(flags) {
+            return answer(reply, Err(error));
+        }
         let layout = self.shared.config.layout.clone();
         let name = definition.name.clone();
+        let active = self.view.live.is_some();
         let work = move |store: &virtbus_store::Definitions| {
             let belongings = Belongings::of(&layout, &definition);
-            belongings.check(flags)?;
+            belongings.check(flags, active)?;
             store.delete(&name).map_err(|error| to_error(&error))?;
-            belongings.remove(flags);
+            belongings.remove(flags, active);
             Ok(())
         };
         self.write(work, move |owner, result| {
@@ -102,9 +108,8 @@ impl Owner {
         self.write(work, move |owner, result| {
             if result.is_ok() {
                 owner.view.autostart = autostart;
+                owner.emit(DomainEventKind::AutostartChange);
             }
-            owner.changed = true;
-            owner.publish();
             answer_done(reply, result);
         });
     }
@@ -200,88 +205,6 @@ impl Owner {
 fn apply(change: &Change, document: &mut Domain) {
     let Domain { title, description, metadata, .. } = document;
     change.apply(Places { title, description, metadata });
-}
-
-/// Files that belong to a domain beside its definition.
-struct Belongings {
-    save: std::path::PathBuf,
-    snapshots: std::path::PathBuf,
-    checkpoints: std::path::PathBuf,
-    nvram: Option<std::path::PathBuf>,
-}
-
-impl Belongings {
-    fn of_name(layout: &crate::config::Layout, name: &str) -> Self {
-        Self {
-            save: layout.save.join(format!("{name}.save")),
-            snapshots: layout.snapshots.join(name),
-            checkpoints: layout.checkpoints.join(name),
-            nvram: None,
-        }
-    }
-
-    fn of(layout: &crate::config::Layout, definition: &Domain) -> Self {
-        let nvram = crate::process::launch::nvram_file(definition);
-        Self { nvram, ..Self::of_name(layout, &definition.name) }
-    }
-
-    fn check(&self, flags: UndefineFlags) -> Result<()> {
-        if self.save.exists() && !flags.contains(UndefineFlags::MANAGED_SAVE) {
-            return Err(Error::invalid_operation("Refusing to undefine while domain managed save image exists"));
-        }
-        let count = entries(&self.snapshots);
-        if count > 0 && !flags.contains(UndefineFlags::SNAPSHOTS_METADATA) {
-            return Err(Error::invalid_operation(format!("cannot delete inactive domain with {count} snapshots")));
-        }
-        let count = entries(&self.checkpoints);
-        if count > 0 && !flags.contains(UndefineFlags::CHECKPOINTS_METADATA) {
-            return Err(Error::invalid_operation(format!("cannot delete inactive domain with {count} checkpoints")));
-        }
-        let decided = flags.intersects(UndefineFlags::NVRAM | UndefineFlags::KEEP_NVRAM);
-        if self.nvram.as_ref().is_some_and(|it| it.exists()) && !decided {
-            return Err(Error::invalid_operation("cannot undefine domain with nvram"));
-        }
-        Ok(())
-    }
-
-    fn check_rename(&self) -> Result<()> {
-        if self.save.exists() {
-            return Err(Error::invalid_operation("domain with a managed saved state can't be renamed"));
-        }
-        if entries(&self.snapshots) > 0 {
-            return Err(Error::invalid_operation("cannot rename domain with snapshots"));
-        }
-        if entries(&self.checkpoints) > 0 {
-            return Err(Error::invalid_operation("cannot rename domain with checkpoints"));
-        }
-        Ok(())
-    }
-
-    /// Removes what the flags name. The definition is gone already, so a leftover is only worth a warning.
-    fn remove(&self, flags: UndefineFlags) {
-        let warn = |path: &std::path::Path, result: std::io::Result<()>| match result {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove {}: {error}", path.display());
-            }
-            _ => {}
-        };
-        if flags.contains(UndefineFlags::MANAGED_SAVE) {
-            warn(&self.save, std::fs::remove_file(&self.save));
-        }
-        if flags.contains(UndefineFlags::SNAPSHOTS_METADATA) {
-            warn(&self.snapshots, std::fs::remove_dir_all(&self.snapshots));
-        }
-        if flags.contains(UndefineFlags::CHECKPOINTS_METADATA) {
-            warn(&self.checkpoints, std::fs::remove_dir_all(&self.checkpoints));
-        }
-        if let (true, Some(nvram)) = (flags.contains(UndefineFlags::NVRAM), &self.nvram) {
-            warn(nvram, std::fs::remove_file(nvram));
-        }
-    }
-}
-
-fn entries(directory: &std::path::Path) -> usize {
-    std::fs::read_dir(directory).map_or(0, |entries| entries.flatten().count())
 }
 
 /// A failure of the store with its cause, for a log line.

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::driver::Shared;
 use crate::process::{
+    hook,
     launch::{self, Claims},
     monitor::{Monitor, to_error},
     spawn::Process,
@@ -200,9 +201,14 @@ impl Owner {
             tracing::warn!(domain = %self.view.name, "its start was cut short; ending it");
             return self.stop_guest(Why::Failed, true);
         }
+        let hooks = self.shared.config.layout.hooks.clone();
+        let document = self.view.live.as_ref().map(|it| Arc::clone(&it.document));
         let work = |monitor: Monitor| async move {
             let client = monitor.client();
             client.ready(ANSWER).await.map_err(to_error)?;
+            if let Some(document) = document {
+                hook::tell(&hooks, hook::Turn::Reconnect, &document).await;
+            }
             client.execute(&QueryStatus, ANSWER).await.map_err(to_error)
         };
         self.request("the daemon takes it over", work, |owner, result| match result {

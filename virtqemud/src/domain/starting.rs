@@ -22,7 +22,9 @@ use super::{
     taint::Taint,
     view::Live,
 };
+use crate::process::hook;
 use crate::process::launch::{Order, Running, launch};
+use crate::process::monitor::Monitor;
 
 impl Owner {
     /// Starts from `document`, else from the definition.
@@ -78,12 +80,29 @@ impl Owner {
         }
         self.announce_agent();
         if flags.contains(StartFlags::PAUSED) {
-            self.set_state(State::PausedUser);
-            self.emit_lifecycle(Lifecycle::StartedBooted);
-            self.emit_lifecycle(Lifecycle::SuspendedPaused);
-            self.start_done();
+            let told = self.told_to_scripts();
+            self.request(
+                "it is being started",
+                |_| told,
+                |owner, result| match result {
+                    Ok(()) => {
+                        owner.set_state(State::PausedUser);
+                        owner.emit_lifecycle(Lifecycle::StartedBooted);
+                        owner.emit_lifecycle(Lifecycle::SuspendedPaused);
+                        owner.start_done();
+                    }
+                    Err(error) => owner.start_refused(error),
+                },
+            );
+            if let Some(job) = &mut self.job {
+                job.busy = Busy::Start;
+            }
         } else {
-            let work = self.go_on();
+            let (work, told) = (self.go_on(), self.told_to_scripts());
+            let work = |monitor: Monitor| async move {
+                work(monitor).await?;
+                told.await
+            };
             self.request("it is being started", work, |owner, result| match result {
                 Ok(()) => {
                     if owner.view.state.is_paused() {
@@ -93,17 +112,32 @@ impl Owner {
                     owner.emit_lifecycle(Lifecycle::StartedBooted);
                     owner.start_done();
                 }
-                Err(error) => {
-                    if let Some(reply) = owner.start_reply.take() {
-                        answer_done(reply, Err(error));
-                    }
-                    owner.stop_guest(Why::Failed, true);
-                }
+                Err(error) => owner.start_refused(error),
             });
             if let Some(job) = &mut self.job {
                 job.busy = Busy::Start;
             }
         }
+    }
+
+    /// The administrator's scripts hear that the guest runs.
+    fn told_to_scripts(&self) -> impl Future<Output = Result<()>> + Send + 'static {
+        let hooks = self.shared.config.layout.hooks.clone();
+        let document = self.view.live.as_ref().map(|it| Arc::clone(&it.document));
+        async move {
+            match document {
+                Some(document) => hook::run(&hooks, hook::Turn::Started, &document).await,
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// The guest is up, and must not be.
+    fn start_refused(&mut self, error: Error) {
+        if let Some(reply) = self.start_reply.take() {
+            answer_done(reply, Err(error));
+        }
+        self.stop_guest(Why::Failed, true);
     }
 
     fn start_done(&mut self) {

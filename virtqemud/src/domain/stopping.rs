@@ -192,10 +192,26 @@ impl Owner {
         }
         self.changed = true;
         let name = self.view.name.to_string();
-        let claims = guest.claims;
+        let mut claims = guest.claims;
+        if let Some(live) = &self.view.live {
+            claims.set_hooked(Arc::clone(&live.document));
+        }
         drop(guest.monitor);
+        // Without a definition the guest is over with its process.
+        let over =
+            self.view.live.as_ref().filter(|_| self.view.definition.is_none()).map(|it| Arc::clone(&it.document));
+        let layout = self.shared.config.layout.clone();
         self.job = Some(Job::new(Busy::Stop { force: true }, async move {
             let (said, errors) = claims.release(why.word()).await;
+            if let Some(document) = over {
+                let forgotten = super::blocking(move || {
+                    super::belongings::forget(&layout, &document);
+                    Ok(())
+                });
+                if let Err(error) = forgotten.await {
+                    tracing::warn!(domain = name, "{error}");
+                }
+            }
             for error in errors {
                 tracing::warn!(domain = name, "cleaning up: {error}");
             }

@@ -66,6 +66,8 @@ pub(crate) struct Step {
     pub(crate) spawn: Spawn,
     /// What it does, for an error.
     pub(crate) what: String,
+    /// What an installed program that does not know an option lacks.
+    pub(crate) lacking: Option<&'static str>,
 }
 
 /// A helper to be run.
@@ -121,9 +123,13 @@ impl Plan {
     /// What kept it from coming up, in its own words where it had any.
     pub(crate) async fn start(self) -> Result<Helper> {
         let Self { name, serves, first, spawn, socket, user, pid_file, mut files } = self;
-        for Step { spawn, what } in first {
+        for Step { spawn, what, lacking } in first {
             let done = spawn.output(UP).await.map_err(|error| Error::internal(what.clone()).caused_by(error))?;
             if !done.exit.success() {
+                let unknown = String::from_utf8_lossy(&done.stderr).contains("unrecognized option");
+                if let Some(lacking) = lacking.filter(|_| unknown) {
+                    return Err(Error::unsupported_config(lacking));
+                }
                 return Err(Error::internal(format!("{what}: {}", done.last_error_line())));
             }
         }

@@ -25,6 +25,7 @@ mod usb;
 mod vcpus;
 mod volumes;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,11 +41,13 @@ use virtbus_schema::domain_status::{DomainStatus, MonitorSocket, VcpuThread};
 use super::{
     group,
     helper::{Plan, Serves},
+    hook,
     monitor::{Monitor, to_error},
     spawn::{Process, Tentative},
 };
 use crate::driver::Shared;
 
+use claims::Alive;
 pub(crate) use claims::Claims;
 pub(crate) use network::carry;
 pub(crate) use ports::{as_defined, remember};
@@ -54,6 +57,8 @@ use told::Answers;
 
 /// How long QEMU may take from its start to the answers of its monitor. A guest with much memory to clear takes long.
 const UP: Duration = Duration::from_secs(60);
+/// How long a failure is held back until everything is given back.
+const UNDONE: Duration = Duration::from_secs(5);
 
 /// What is to be started.
 #[derive(Debug)]
@@ -101,8 +106,19 @@ struct Connected {
 /// # Errors
 /// What kept it from coming up, in QEMU's own words where it had any. Nothing is left behind then.
 pub(crate) async fn launch(shared: Arc<Shared>, order: Order) -> Result<Running> {
+    let (alive, mut given_back) = tokio::sync::mpsc::channel(1);
+    let up = up(&shared, order, alive).await;
+    if up.is_err() {
+        // Whoever hears of the failure may try again at once.
+        let _ = tokio::time::timeout(UNDONE, given_back.recv()).await;
+    }
+    up
+}
+
+async fn up(shared: &Arc<Shared>, order: Order, alive: Alive) -> Result<Running> {
     let id = order.id;
-    let prepared = Prepared::new(&shared, order).await?;
+    let prepared = Prepared::new(shared, order, alive).await?;
+    hook::run(&shared.config.layout.hooks, hook::Turn::Start, &prepared.document).await?;
     let spawned = prepared.spawn().await?;
     let connected = spawned.connect().await?;
     connected.settle(id).await
@@ -115,7 +131,9 @@ pub(crate) async fn launch(shared: Arc<Shared>, order: Order) -> Result<Running>
 pub(crate) fn plan_again(document: &Domain, claims: &Claims, serves: &Serves) -> Result<Option<Plan>> {
     let shared = claims.shared();
     let (layout, user) = (&shared.config.layout, shared.config.settings.user.as_ref());
-    let guest = beside::Guest { document, layout, short_name: &claims.short_name, home: &claims.home(), user };
+    let (home, secrets) = (claims.home(), HashMap::new());
+    let guest =
+        beside::Guest { document, layout, short_name: &claims.short_name, home: &home, user, secrets: &secrets };
     beside::plan_again(&guest, serves)
 }
 

@@ -41,6 +41,7 @@ pub fn config(root: &Path) -> Config {
             nvram: lib.join("nvram"),
             dump: lib.join("dump"),
             ram: lib.join("ram"),
+            hooks: root.join("etc/hooks"),
             lib,
         },
         settings: Settings { relabel: false, ..Settings::default() },
@@ -67,6 +68,13 @@ impl Stand {
 
     pub async fn define(&self, name: &str) -> DomainRef {
         self.qemu.define(document(name), DefineFlags::empty()).await.expect("defined")
+    }
+
+    /// Defines a document.
+    #[allow(dead_code, reason = "not all tests have documents of their own")]
+    pub async fn define_text(&self, text: &str) -> DomainRef {
+        let document = Box::new(Domain::parse(text).expect("a document"));
+        self.qemu.define(document, DefineFlags::empty()).await.expect("defined")
     }
 
     pub async fn start(&self, domain: &DomainRef, flags: StartFlags) -> DomainRef {

@@ -1,14 +1,23 @@
 //! `swtpm`, which is a guest's TPM: its state below `swtpm/UUID`, made by `swtpm_setup` when there is none.
 
+mod state;
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use virtbus_api::{Error, Result};
+use virtbus_api::storage::SecretValue;
+use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_host::account;
 use virtbus_host::process::Spawn;
-use virtbus_schema::domain::device::tpm::{PcrBanks, Tpm, TpmBackend, TpmEmulator, TpmState, TpmStateKind, TpmVersion};
+use virtbus_schema::domain::device::tpm::{PcrBanks, Tpm, TpmBackend, TpmEmulator, TpmProfile, TpmVersion};
 
 use super::{Plan, Serves, Step, make_directory, program};
 use crate::config::{Layout, User};
+use crate::device::secret::Wanted;
+
+pub(crate) use state::{State, states};
 
 /// Whose TPM it is.
 pub(crate) struct Guest<'a> {
@@ -19,6 +28,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) uuid: uuid::Uuid,
     /// Who QEMU runs as.
     pub(crate) user: Option<&'a User>,
+    /// Values of secrets.
+    pub(crate) secrets: &'a HashMap<Wanted, SecretValue>,
 }
 
 /// Where QEMU reaches it.
@@ -31,6 +42,9 @@ pub(crate) fn pid_file(layout: &Layout, short_name: &str) -> PathBuf {
     layout.run.join("swtpm").join(format!("{short_name}-swtpm.pid"))
 }
 
+/// How a state is encrypted.
+const CIPHER: &str = "aes-256-cbc";
+
 /// The account that swtpm's package makes for it.
 const ACCOUNT: &str = "tss";
 
@@ -40,14 +54,11 @@ const ACCOUNT: &str = "tss";
 /// swtpm is not installed, or a directory cannot be made.
 pub(crate) fn plan(tpm: &Tpm, guest: &Guest<'_>) -> Result<Option<Plan>> {
     let TpmBackend::Emulator(emulator) = &tpm.backend else { return Ok(None) };
-    // Kept or thrown away when the guest is undefined.
-    let TpmEmulator { version, persistent_state: _, debug, encryption, active_pcr_banks, source, profile } = emulator;
-    if encryption.is_some() {
-        return Err(Error::unsupported_config("<encryption> of an emulated TPM is not supported yet"));
-    }
-    if profile.is_some() {
-        return Err(Error::unsupported_config("<profile> of an emulated TPM is not supported by this swtpm"));
-    }
+    // Where the state is, and whether it is kept when the guest is undefined, is known to `state`.
+    let TpmEmulator { version, persistent_state: _, debug, encryption, active_pcr_banks, source: _, profile } =
+        emulator;
+    let passphrase =
+        encryption.map(|it| guest.secrets.get(&Wanted::Uuid(it)).ok_or_else(|| no_secret(it))).transpose()?;
     let element = "<tpm> with an emulator";
     let (swtpm, setup) = (program("swtpm", element)?, program("swtpm_setup", element)?);
     // Root gives it an account of its own; others run it as themselves.
@@ -60,39 +71,69 @@ pub(crate) fn plan(tpm: &Tpm, guest: &Guest<'_>) -> Result<Option<Plan>> {
     let log = log_directory(&layout.log);
     make_directory(&log, 0o730, own.as_ref())?;
     let log = log.join(format!("{}-swtpm.log", guest.name));
-    let state = state(source.as_ref(), layout, guest.uuid, is_v2);
-    let known = std::fs::read_dir(&state).is_ok_and(|mut it| it.next().is_some());
-    make_directory(&state, 0o700, own.as_ref())?;
+    let state = State::of(emulator, layout, guest.uuid);
+    let known = state.is_known();
+    if let Some(directory) = state.directory() {
+        make_directory(directory, 0o700, own.as_ref())?;
+    } else if !known && let State::File(file) = &state {
+        let cannot = |error: std::io::Error| Error::system(format!("cannot make '{}'", file.display()), &error);
+        std::fs::File::create(file).map_err(cannot)?;
+        crate::security::own(file, own.as_ref()).map_err(cannot)?;
+    }
 
     let as_own = |spawn: Spawn| match &own {
         Some(own) => spawn.uid_gid(own.uid, own.gid, &own.groups),
         None => spawn,
     };
-    let begin = || {
-        let spawn = Spawn::new(&setup).arg("--tpm-state").arg(&state).arg("--logfile").arg(&log);
-        as_own(if is_v2 { spawn.arg("--tpm2") } else { spawn })
+    let begin = || -> Result<Spawn> {
+        let mut spawn = Spawn::new(&setup).args(["--tpm-state", &state.for_setup()]).arg("--logfile").arg(&log);
+        if is_v2 {
+            spawn = spawn.arg("--tpm2");
+        }
+        if let Some(passphrase) = passphrase {
+            let fd = spawn.pass(readable(passphrase)?);
+            spawn = spawn.args(["--pwdfile-fd", &fd.to_string(), "--cipher", CIPHER]);
+        }
+        Ok(as_own(spawn))
     };
     let mut first = Vec::new();
     if !known {
         let vmid = format!("{}:{}", guest.name, guest.uuid.hyphenated());
-        let spawn = begin().args(["--vmid", &vmid, "--createek", "--create-ek-cert", "--create-platform-cert"]);
-        let spawn = spawn.args(["--lock-nvram", "--not-overwrite"]);
-        first.push(Step { spawn, what: format!("swtpm_setup cannot make the TPM, see '{}'", log.display()) });
+        let spawn = begin()?.args(["--vmid", &vmid, "--createek", "--create-ek-cert", "--create-platform-cert"]);
+        let mut spawn = spawn.args(["--lock-nvram", "--not-overwrite"]);
+        let mut lacking = None;
+        if let Some(TpmProfile { source, remove_disabled, name: _ }) = profile {
+            lacking = Some("<profile>: this swtpm_setup has no support for profiles");
+            for (option, value) in [("--profile-name", source), ("--profile-remove-disabled", remove_disabled)] {
+                if let Some(value) = value {
+                    spawn = spawn.args([option, value]);
+                }
+            }
+        }
+        let what = format!("swtpm_setup cannot make the TPM, see '{}'", log.display());
+        first.push(Step { spawn, what, lacking });
     }
     if let Some(banks) = active_pcr_banks.map(banks).filter(|it| is_v2 && !it.is_empty()) {
-        let spawn = begin().args(["--pcr-banks", &banks, "--reconfigure"]);
-        first.push(Step { spawn, what: format!("swtpm_setup cannot set the PCR banks, see '{}'", log.display()) });
+        let spawn = begin()?.args(["--pcr-banks", &banks, "--reconfigure"]);
+        let what = format!("swtpm_setup cannot set the PCR banks, see '{}'", log.display());
+        first.push(Step { spawn, what, lacking: None });
     }
     let socket = socket(layout, guest.short_name);
     let level = debug.map(|it| format!(",level={it}")).unwrap_or_default();
     let mut spawn = Spawn::new(swtpm)
         .arg("socket")
         .args(["--ctrl", &format!("type=unixio,path={},mode=0600", socket.display())])
-        .args(["--tpmstate", &format!("dir={},mode=0600", state.display())])
+        .args(["--tpmstate", &state.for_swtpm()])
         .args(["--log", &format!("file={}{level}", log.display())])
         .arg("--terminate");
     if is_v2 {
         spawn = spawn.arg("--tpm2");
+    }
+    if let Some(passphrase) = passphrase {
+        for option in ["--key", "--migration-key"] {
+            let fd = spawn.pass(readable(passphrase)?);
+            spawn = spawn.args([option, &format!("pwdfd={fd},mode={CIPHER}")]);
+        }
     }
     Ok(Some(Plan {
         name: format!("swtpm of {}", guest.name),
@@ -106,25 +147,22 @@ pub(crate) fn plan(tpm: &Tpm, guest: &Guest<'_>) -> Result<Option<Plan>> {
     }))
 }
 
+fn no_secret(uuid: uuid::Uuid) -> Error {
+    Error::new(ErrorCode::NoSecret, format!("no secret with matching uuid '{uuid}'"))
+}
+
+/// A pipe with a value in it, which is far smaller than a pipe.
+fn readable(value: &SecretValue) -> Result<OwnedFd> {
+    let (from, mut to) = std::io::pipe().map_err(|error| Error::system("cannot make a pipe", &error))?;
+    to.write_all(value.expose()).map_err(|error| Error::system("cannot write to a pipe", &error))?;
+    Ok(from.into())
+}
+
 /// `/var/log/libvirt/qemu` has `/var/log/swtpm/libvirt/qemu` beside it.
 fn log_directory(log: &Path) -> PathBuf {
     match log.ancestors().nth(2) {
         Some(above) if log.ends_with("libvirt/qemu") => above.join("swtpm/libvirt/qemu"),
         _ => log.join("swtpm"),
-    }
-}
-
-fn state(source: Option<&TpmState>, layout: &Layout, uuid: uuid::Uuid, is_v2: bool) -> PathBuf {
-    match source {
-        Some(TpmState { kind: TpmStateKind::Dir, path }) => PathBuf::from(path),
-        Some(TpmState { kind: TpmStateKind::File, path }) => {
-            Path::new(path).parent().map(Path::to_owned).unwrap_or_default()
-        }
-        None => {
-            let above = layout.lib.parent().unwrap_or(&layout.lib);
-            let version = if is_v2 { "tpm2" } else { "tpm1.2" };
-            above.join("swtpm").join(uuid.hyphenated().to_string()).join(version)
-        }
     }
 }
 

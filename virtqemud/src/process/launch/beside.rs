@@ -1,11 +1,12 @@
 //! What a guest's devices need of the host besides files: kernel devices that are opened for QEMU, and processes that serve it.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use virtbus_api::{Error, Result};
+use virtbus_api::{Error, Result, storage::SecretValue};
 use virtbus_host::vsock;
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::Placed;
@@ -18,7 +19,7 @@ use virtbus_schema::xml::YesNo;
 
 use super::Claims;
 use crate::config::{Layout, User};
-use crate::device::{HostEnds, filesystem, tpm};
+use crate::device::{HostEnds, filesystem, secret::Wanted, tpm};
 use crate::process::helper::{Helper, Plan, Serves, bus, passt, reservations, swtpm, virtiofsd};
 
 fn alias(device: &dyn Placed) -> String {
@@ -122,6 +123,8 @@ pub(super) struct Guest<'a> {
     pub(super) home: &'a Path,
     /// Who QEMU runs as.
     pub(super) user: Option<&'a User>,
+    /// Values of secrets.
+    pub(super) secrets: &'a HashMap<Wanted, SecretValue>,
 }
 
 /// What is to be run beside the guest's QEMU; its sockets go to `ends`.
@@ -129,9 +132,10 @@ pub(super) struct Guest<'a> {
 /// # Errors
 /// A program is not installed, or what it needs cannot be made.
 pub(super) fn plan(guest: &Guest<'_>, ends: &mut HostEnds) -> Result<Vec<Plan>> {
-    let &Guest { document, layout, short_name, home, user } = guest;
+    let &Guest { document, layout, short_name, home, user, secrets } = guest;
     let mut plans = Vec::new();
-    let tpm = swtpm::Guest { layout, short_name, name: &document.name, uuid: document.uuid.unwrap_or_default(), user };
+    let uuid = document.uuid.unwrap_or_default();
+    let tpm = swtpm::Guest { layout, short_name, name: &document.name, uuid, user, secrets };
     for it in &document.devices.tpms {
         if let Some(plan) = swtpm::plan(it, &tpm)? {
             ends.sockets.insert(alias(it), swtpm::socket(layout, short_name));

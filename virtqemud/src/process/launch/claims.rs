@@ -7,14 +7,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use virtbus_host::cgroup::Group;
+use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::interface::Interface;
 use virtbus_schema::domain_status::{DomainStatus, FileOwner, PluggedPort, VcpuThread};
 
 use crate::driver::Shared;
 use crate::process::group;
 use crate::process::helper::Helper;
+use crate::process::hook;
 use crate::process::log::DomainLog;
 use crate::security;
+
+/// Whoever holds the other end hears when the last of these is dropped.
+pub(crate) type Alive = tokio::sync::mpsc::Sender<()>;
 
 /// What is taken back in the end.
 #[derive(Debug)]
@@ -24,12 +29,16 @@ pub(crate) struct Claims {
     held: Held,
     /// Ports of networks that the guest is plugged into.
     plugged: Vec<PluggedPort>,
+    /// What scripts are told of the guest, once they have been told that it is being made ready.
+    hooked: Option<Arc<Domain>>,
     /// The threads of the vCPUs, for the status file.
     pub(crate) vcpus: Vec<VcpuThread>,
     /// `ID-NAME`.
     pub(crate) short_name: String,
     /// Whether the start may still fail. A running guest's claims outlive the daemon.
     tentative: bool,
+    /// Dropped when everything is given back.
+    alive: Option<Alive>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +56,16 @@ struct Held {
 impl Claims {
     /// Nothing held yet.
     pub(crate) fn new(shared: Arc<Shared>, short_name: String) -> Self {
-        Self { shared, held: Held::default(), plugged: Vec::new(), vcpus: Vec::new(), short_name, tentative: true }
+        Self {
+            shared,
+            held: Held::default(),
+            plugged: Vec::new(),
+            hooked: None,
+            vcpus: Vec::new(),
+            short_name,
+            tentative: true,
+            alive: None,
+        }
     }
 
     /// What the guest of a status file holds.
@@ -64,6 +82,7 @@ impl Claims {
         claims.add_directory(home);
         claims.add_directory(or(&status.channel_dir, layout.channels.join(&short_name)));
         claims.tentative = false;
+        claims.hooked = Some(Arc::new(status.domain.clone()));
         claims.held.cards = super::network::find(&status.domain, shared);
         claims.held.owners.clone_from(&status.owners);
         claims.plugged.clone_from(&status.ports);
@@ -79,6 +98,16 @@ impl Claims {
     /// What all domains share.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Holds `alive` until everything is given back.
+    pub(crate) fn set_alive(&mut self, alive: Alive) {
+        self.alive = Some(alive);
+    }
+
+    /// What scripts will be told of the guest when it has ended.
+    pub(crate) fn set_hooked(&mut self, document: Arc<Domain>) {
+        self.hooked = Some(document);
     }
 
     /// A directory to be removed in the end.
@@ -188,13 +217,8 @@ impl Claims {
     pub(crate) async fn release(mut self, why: &'static str) -> (String, Vec<String>) {
         let held = std::mem::take(&mut self.held);
         let plugged = std::mem::take(&mut self.plugged);
-        let shared = Arc::clone(&self.shared);
-        let released = tokio::task::spawn_blocking(move || held.release(&shared, why));
-        // The network daemon may be slow: its answer is not waited for longer than its neighbour's deadline.
-        let (released, unplugged) = tokio::join!(released, unplug(&self.shared, plugged));
-        let (said, mut errors) = released.unwrap_or_else(|error| (String::new(), vec![error.to_string()]));
-        errors.extend(unplugged);
-        (said, errors)
+        let hooked = self.hooked.take();
+        give_back(Arc::clone(&self.shared), held, plugged, hooked, why).await
     }
 }
 
@@ -202,34 +226,51 @@ impl Drop for Claims {
     fn drop(&mut self) {
         let held = std::mem::take(&mut self.held);
         let plugged = std::mem::take(&mut self.plugged);
-        if !self.tentative || (held.is_empty() && plugged.is_empty()) {
+        let hooked = self.hooked.take();
+        if !self.tentative || (held.is_empty() && plugged.is_empty() && hooked.is_none()) {
             return;
         }
-        let shared = Arc::clone(&self.shared);
-        let release = move || {
-            for error in held.release(&shared, "failed").1 {
-                tracing::warn!("undoing a start: {error}");
-            }
-        };
+        let (shared, alive) = (Arc::clone(&self.shared), self.alive.take());
         // Without a runtime the daemon is ending; the next one finds the status file.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            drop(runtime.spawn_blocking(release));
-            if !plugged.is_empty() {
-                let shared = Arc::clone(&self.shared);
-                drop(virtbus_host::task::spawn("undo ports", async move {
-                    for error in unplug(&shared, plugged).await {
-                        tracing::warn!("undoing a start: {error}");
-                    }
-                }));
-            }
+        if tokio::runtime::Handle::try_current().is_ok() {
+            drop(virtbus_host::task::spawn("undo a start", async move {
+                for error in give_back(shared, held, plugged, hooked, "failed").await.1 {
+                    tracing::warn!("undoing a start: {error}");
+                }
+                drop(alive);
+            }));
         }
     }
+}
+
+/// The end of a guest, with the scripts that are told of it.
+async fn give_back(
+    shared: Arc<Shared>,
+    held: Held,
+    plugged: Vec<PluggedPort>,
+    hooked: Option<Arc<Domain>>,
+    why: &'static str,
+) -> (String, Vec<String>) {
+    let hooks = shared.config.layout.hooks.clone();
+    if let Some(document) = &hooked {
+        hook::tell(&hooks, hook::Turn::Stopped, document).await;
+    }
+    let own = Arc::clone(&shared);
+    let released = tokio::task::spawn_blocking(move || held.release(&own, why));
+    // The network daemon may be slow: its answer is not waited for longer than its neighbour's deadline.
+    let (released, unplugged) = tokio::join!(released, unplug(&shared, plugged));
+    let (said, mut errors) = released.unwrap_or_else(|error| (String::new(), vec![error.to_string()]));
+    errors.extend(unplugged);
+    if let Some(document) = &hooked {
+        hook::tell(&hooks, hook::Turn::Release(why), document).await;
+    }
+    (said, errors)
 }
 
 /// Gives ports back; returns what did not work out.
 async fn unplug(shared: &Shared, ports: Vec<PluggedPort>) -> Vec<String> {
     let mut errors = Vec::new();
-    for PluggedPort { network, uuid } in ports {
+    for PluggedPort { network, uuid, .. } in ports {
         if let Err(error) = shared.neighbours.networks.unplug(&network, uuid).await {
             errors.push(format!("port {uuid} of network '{network}': {error}"));
         }
@@ -240,7 +281,14 @@ async fn unplug(shared: &Shared, ports: Vec<PluggedPort>) -> Vec<String> {
 impl Held {
     fn is_empty(&self) -> bool {
         let Self { directories, files, group, owners, ports, cards, log, helpers } = self;
-        let none = [directories.is_empty(), files.is_empty(), owners.is_empty(), ports.is_empty(), helpers.is_empty(), cards.is_empty()];
+        let none = [
+            directories.is_empty(),
+            files.is_empty(),
+            owners.is_empty(),
+            ports.is_empty(),
+            helpers.is_empty(),
+            cards.is_empty(),
+        ];
         none.into_iter().all(|it| it) && group.is_none() && log.is_none()
     }
 

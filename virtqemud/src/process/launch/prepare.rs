@@ -14,8 +14,8 @@ use virtbus_schema::domain::{Domain, device::graphics::Graphics};
 use virtbus_schema::xml::YesNo;
 
 use super::{
-    Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, overlay, ports, rates,
-    rights, secrets, short_name, usb, volumes,
+    Alive, Claims, Order, beside, files, living::bring_to_life, monitor_path, network, nvram_file, overlay, ports,
+    rates, rights, secrets, short_name, usb, volumes,
 };
 use crate::device::{
     HostEnds, Network, disk, memory as memory_device,
@@ -28,6 +28,7 @@ use crate::process::{
     capabilities::QemuCaps,
     group,
     helper::Plan,
+    hook,
     log::DomainLog,
 };
 use crate::security;
@@ -69,13 +70,16 @@ impl Places {
 }
 
 impl Prepared {
-    pub(super) async fn new(shared: &Arc<Shared>, order: Order) -> Result<Self> {
+    pub(super) async fn new(shared: &Arc<Shared>, order: Order, alive: Alive) -> Result<Self> {
         let binary = machine::emulator(&order.document, Path::exists)?;
         let caps = shared.capabilities.find(&binary).await?;
         let mut document = Domain::clone(&order.document);
         shared.documents.settle_cpu(&shared.capabilities, &mut document, &caps).await?;
         document.id = Some(order.id);
         let mut claims = Claims::new(Arc::clone(shared), short_name(order.id, &document.name));
+        claims.set_alive(alive);
+        claims.set_hooked(Arc::new(document.clone()));
+        hook::run(&shared.config.layout.hooks, hook::Turn::Prepare, &document).await?;
         volumes::locate(&mut document, &*shared.neighbours.storage).await?;
         let secrets = secrets::values(&*shared.neighbours.storage, &document).await?;
         ports::plug(&mut document, &mut claims).await?;
@@ -129,6 +133,7 @@ fn prepare(
         short_name: &claims.short_name,
         home: &places.home,
         user,
+        secrets: &secrets,
     };
     let beside = beside::plan(&guest, &mut host)?;
     let secrets = Secrets::new(key, secrets);

@@ -42,5 +42,6 @@ fn name(kind: SecretUse) -> &'static str {
         SecretUse::Volume => "volume",
         SecretUse::Ceph => "ceph",
         SecretUse::Iscsi => "iscsi",
+        SecretUse::Vtpm => "vtpm",
     }
 }

@@ -9,7 +9,7 @@ use virtbus_qmp::{
     Client,
     commands::{
         Balloon, BlockSetIoThrottle, ChardevInfo, CpuInfo, IothreadInfo, QueryChardev, QueryCpusFast,
-        QueryHotpluggableCpus, QueryIothreads, SetAction, SetPassword,
+        QueryHotpluggableCpus, QueryIothreads, SetAction, SetLink, SetPassword,
     },
 };
 use virtbus_schema::domain::{
@@ -17,6 +17,7 @@ use virtbus_schema::domain::{
     device::{
         disk::{Disk, DiskBus, DiskKind, IoTune},
         graphics::Graphics,
+        interface::LinkState,
         memballoon::MemballoonModel,
     },
 };
@@ -45,6 +46,7 @@ pub(super) async fn tell(client: &Client, document: &Domain, up: Duration) -> Re
     let balloon = balloon(document).map(|balloon| batch.add(&balloon));
     let passwords: Vec<_> = passwords(document).iter().map(|it| batch.add(it)).collect();
     let limits: Vec<_> = document.devices.disks.iter().filter_map(limit).map(|it| batch.add(&it)).collect();
+    let pulled: Vec<_> = pulled(document).map(|it| batch.add(&it)).collect();
     batch.send();
     client.ready(up).await?;
     let mut cpus = cpus.reply(up).await?;
@@ -68,6 +70,9 @@ pub(super) async fn tell(client: &Client, document: &Domain, up: Duration) -> Re
     }
     for limit in limits {
         limit.reply(up).await?;
+    }
+    for link in pulled {
+        link.reply(up).await?;
     }
     if let Some(slots) = slots {
         let mut batch = client.batch();
@@ -93,6 +98,13 @@ fn balloon(document: &Domain) -> Option<Balloon> {
     let current = document.current_memory?.kib;
     let has = document.devices.memballoons.first().is_some_and(|it| it.model != MemballoonModel::None);
     (has && current < document.memory.size.kib).then(|| Balloon { value: current.saturating_mul(1024) })
+}
+
+/// The network cables that are not plugged in when the guest starts: QEMU has no word for that on its command line.
+fn pulled(document: &Domain) -> impl Iterator<Item = SetLink> {
+    let down = document.devices.interfaces.iter().filter(|it| it.link == Some(LinkState::Down));
+    let names = down.filter_map(|it| it.info.alias.as_ref());
+    names.map(|it| SetLink { name: it.name.clone(), up: false })
 }
 
 /// The passwords of displays, which QEMU takes by its monitor alone.

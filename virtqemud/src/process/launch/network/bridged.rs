@@ -114,9 +114,12 @@ fn set_vlans(name: &str, bridge: &str, vlan: &Vlan) -> Result<()> {
         }
         Err(error) => return Err(refused(&error)),
     }
-    let filters = sysfs::number::<u32>(&std::path::Path::new("/sys/class/net").join(bridge).join("bridge/vlan_filtering"));
+    let filters =
+        sysfs::number::<u32>(&std::path::Path::new("/sys/class/net").join(bridge).join("bridge/vlan_filtering"));
     if filters == Some(0) {
-        tracing::warn!("bridge '{bridge}' has vlan_filtering 0: VLANs of its port '{name}' keep nothing apart until it is 1");
+        tracing::warn!(
+            "bridge '{bridge}' has vlan_filtering 0: VLANs of its port '{name}' keep nothing apart until it is 1"
+        );
     }
     Ok(())
 }

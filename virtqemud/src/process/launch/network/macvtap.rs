@@ -29,9 +29,9 @@ pub(super) fn open(card: &Interface, run: &Path) -> std::result::Result<Network,
     let name = named(card)?;
     let mac = card.mac.ok_or_else(|| Error::internal("an interface has no MAC address yet"))?.address;
     let mut netlink = Netlink::open().map_err(|error| refused(&error))?;
-    let hardware = netlink.link(lower).map_err(|error| {
-        Error::system(format!("Unable to get index for interface {lower}"), &error.source)
-    })?;
+    let hardware = netlink
+        .link(lower)
+        .map_err(|error| Error::system(format!("Unable to get index for interface {lower}"), &error.source))?;
     if tap::exists(name) {
         let taken = io::Error::from_raw_os_error(nix::libc::EEXIST);
         return Err(Failure::Taken(Error::system(not_made(name, lower, mac), &taken)));
@@ -123,9 +123,7 @@ fn is_ours(netlink: &mut Netlink, name: &str, lower: &str) -> bool {
 
 /// What lies upon the hardware already.
 fn upon(netlink: &mut Netlink, hardware: u32) -> Option<String> {
-    let is_upon = |it: &Link| {
-        it.lower == Some(hardware) && matches!(it.kind.as_deref(), Some("macvtap" | "macvlan"))
-    };
+    let is_upon = |it: &Link| it.lower == Some(hardware) && matches!(it.kind.as_deref(), Some("macvtap" | "macvlan"));
     netlink.links().ok()?.into_iter().find(is_upon).map(|it| it.name)
 }
 
@@ -159,7 +157,9 @@ fn place(card: &Interface) -> Result<(&str, MacvtapMode)> {
 
 /// Refuses what only a switch's own protocol or a virtual function could do.
 fn check(card: &Interface, lower: &str, mode: MacvtapMode) -> Result<()> {
-    if let Some(kind @ (VirtualPortKind::Qbg | VirtualPortKind::Qbh)) = card.virtual_port.as_ref().and_then(|it| it.kind) {
+    if let Some(kind @ (VirtualPortKind::Qbg | VirtualPortKind::Qbh)) =
+        card.virtual_port.as_ref().and_then(|it| it.kind)
+    {
         return Err(Error::unsupported_config(format!(
             "<virtualport type='{kind}'> of the interface on '{lower}' is not supported: \
              no switch is asked for the port; leave it out, or use a virtual function"
