@@ -309,6 +309,11 @@ pub(crate) fn absolute_path(text: &str) -> bool {
     absolute(text) && !text.starts_with('[')
 }
 
+/// A directory, of which the root is one.
+pub(crate) fn from_root(text: &str) -> bool {
+    text.starts_with('/') || absolute_path(text)
+}
+
 /// An IP address.
 pub(crate) fn ip(text: &str) -> bool {
     text.parse::<std::net::IpAddr>().is_ok()

@@ -94,8 +94,18 @@ fn count(devices: &mut Devices) {
         other => Some(other),
     };
     let mut used = names(devices);
+    let mut places: std::collections::BTreeMap<&'static str, u32> = std::collections::BTreeMap::new();
     for device in devices.placed_mut() {
+        let tag = device.tag();
+        let place = places.entry(tag).or_insert(0);
+        let number = *place;
+        *place = place.saturating_add(1);
         if device.alias().is_some() {
+            continue;
+        }
+        // These are numbered by their place in the document, whatever the others are called.
+        if matches!(tag, "video" | "sound" | "hub" | "smartcard" | "tpm") {
+            *device.alias_mut() = Some(Alias::new(format!("{tag}{number}")));
             continue;
         }
         let Some(prefix) = prefix(device.tag()) else { continue };

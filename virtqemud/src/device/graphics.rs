@@ -29,7 +29,11 @@ impl QemuDevice for Graphics {
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         match self {
-            Graphics::Vnc(it) => Ok(vec![Part::Option("-vnc", vnc(it, cx)?)]),
+            Graphics::Vnc(it) => {
+                let mut parts = vec![Part::Option("-vnc", vnc(it, cx)?)];
+                parts.extend(it.keymap.iter().map(|it| Part::Option("-k", it.clone())));
+                Ok(parts)
+            }
             Graphics::Sdl { display: _, xauth: _, fullscreen, gl } => {
                 let mut text = "sdl".to_owned();
                 if let Some(gl) = gl {
@@ -43,11 +47,8 @@ impl QemuDevice for Graphics {
                 Ok(parts)
             }
             Graphics::EglHeadless { rendernode } => {
-                let mut text = "egl-headless".to_owned();
-                if let Some(path) = rendernode {
-                    let _ = write!(text, ",rendernode={}", escape(path));
-                }
-                Ok(vec![Part::Option("-display", text)])
+                let path = render_node(rendernode.as_deref())?;
+                Ok(vec![Part::Option("-display", format!("egl-headless,rendernode={}", escape(&path)))])
             }
             Graphics::Dbus(it) => Ok(vec![Part::Option("-display", dbus(it)?)]),
             Graphics::Spice(_) => Err(Error::unsupported_config("graphics type 'spice' is not supported yet")),
@@ -67,7 +68,8 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
         websocket_generated: _,
         listen: _,
         socket: _,
-        keymap,
+        // An option of its own.
+        keymap: _,
         share_policy,
         power_control,
         passwd,
@@ -77,6 +79,9 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
         listens,
         audio,
     } = it;
+    if listens.len() > 1 {
+        return Err(Error::unsupported_config("QEMU does not support multiple listens for one graphics device."));
+    }
     let first = listens.first();
     let mut text = match first.map(|it| it.kind) {
         None | Some(ListenKind::None) => "none".to_owned(),
@@ -118,10 +123,28 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
     if let Some(id) = sound {
         let _ = write!(text, ",audiodev=audio{id}");
     }
-    // The keyboard map is an option of its own, kept beside the display's.
-    debug_assert!(keymap.as_ref().is_none_or(|it| !it.is_empty()));
     Ok(text)
 }
+
+/// The node of the host that draws: the document's, else the first there is.
+///
+/// # Errors
+/// The host has none.
+fn render_node(said: Option<&str>) -> Result<String> {
+    if let Some(path) = said {
+        return Ok(path.to_owned());
+    }
+    let nodes = std::fs::read_dir(RENDERERS)
+        .map_err(|error| Error::system(format!("cannot open directory '{RENDERERS}'"), &error))?;
+    let names = nodes.flatten().filter_map(|it| it.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|it| it.starts_with("renderD")).collect();
+    names.sort();
+    let first = names.first().ok_or_else(|| Error::internal("No DRM render nodes available"))?;
+    Ok(format!("{RENDERERS}/{first}"))
+}
+
+/// Where the kernel shows what can draw.
+const RENDERERS: &str = "/dev/dri";
 
 fn dbus(it: &DbusDisplay) -> Result<String> {
     let DbusDisplay { p2p, address, from_config: _, gl, audio } = it;
@@ -132,11 +155,9 @@ fn dbus(it: &DbusDisplay) -> Result<String> {
         let _ = write!(text, ",addr={}", escape(address));
     }
     if let Some(gl) = gl {
-        if let Some(enable) = gl.enable {
-            let _ = write!(text, ",gl={}", if enable.is_on() { "on" } else { "off" });
-        }
-        if let Some(path) = &gl.rendernode {
-            let _ = write!(text, ",rendernode={}", escape(path));
+        let _ = write!(text, ",gl={}", if gl.enable.is_on() { "on" } else { "off" });
+        if gl.enable.is_on() {
+            let _ = write!(text, ",rendernode={}", escape(&render_node(gl.rendernode.as_deref())?));
         }
     }
     if let Some(id) = audio {

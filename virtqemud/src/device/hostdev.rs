@@ -142,7 +142,7 @@ fn pci(it: &Hostdev, source: &PciSource, cx: &Cx<'_>) -> Result<Vec<Part>> {
     check_driver(name, model.as_deref())?;
     cx.needs("vfio-pci", "<hostdev type='pci'>")?;
     let id = alias::of(it)?;
-    let PciSource { write_filtering: _, address } = source;
+    let PciSource { startup_policy: _, write_filtering: _, address } = source;
     let (rombar, romfile) = rom(it.info.rom.as_ref());
     let device = Vfio {
         driver: "vfio-pci",
@@ -245,7 +245,8 @@ fn scsi(it: &Hostdev, source: &ScsiSource, cx: &mut Cx<'_>) -> Result<Vec<Part>>
     cx.needs("scsi-generic", "<hostdev type='scsi'>")?;
     let node = format!("libvirt-{}-backend", ordinal(it, cx));
     let mut parts = if source.protocol.is_some() {
-        let ScsiSource { protocol: _, name, hosts, auth, initiator, adapter: _, address: _ } = source.clone();
+        let ScsiSource { protocol: _, name, hosts, auth, initiator, adapter_kind: _, adapter: _, address: _ } =
+            source.clone();
         let unit =
             DiskSource { protocol: Some(Protocol::Iscsi), name, hosts, auth, initiator, ..DiskSource::default() };
         iscsi_unit(&unit, &node, it.readonly, cx)?

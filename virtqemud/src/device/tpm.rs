@@ -17,7 +17,7 @@ pub(crate) const FIRST: &str = "/dev/tpm0";
 /// The host's module a document means.
 pub(crate) fn host_path(it: &Tpm) -> Option<&str> {
     match &it.backend {
-        TpmBackend::Passthrough { device } => Some(device.as_deref().unwrap_or(FIRST)),
+        TpmBackend::Passthrough { device, .. } => Some(device.as_deref().unwrap_or(FIRST)),
         TpmBackend::Emulator(_) | TpmBackend::External { .. } => None,
     }
 }
@@ -46,7 +46,7 @@ impl QemuDevice for Tpm {
                 };
                 emulator(lead, &tpmdev)
             }
-            TpmBackend::External { source } => {
+            TpmBackend::External { source, version: _ } => {
                 let Some(TpmSocket { kind: _, mode: _, path: Some(path) }) = source else {
                     return Err(Error::xml("missing socket path for an external TPM"));
                 };

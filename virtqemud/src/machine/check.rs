@@ -2,6 +2,7 @@
 //!
 //! Whether the document is sound in itself was checked when it was read; here it is held against the emulator and the machine.
 
+mod chardev;
 mod device;
 mod disk;
 mod domain;
@@ -10,6 +11,7 @@ mod filesystem;
 mod hostdev;
 mod interface;
 mod memory;
+mod place;
 mod small;
 
 use std::collections::BTreeSet;
@@ -84,6 +86,9 @@ pub(super) fn boot_order(domain: &Domain) -> Result<()> {
         .chain(devices.redirdevs.iter().map(|it| &it.info.boot));
     let mut seen = BTreeSet::new();
     for order in orders.flatten().map(|it| it.order) {
+        if !domain.os.boot.is_empty() {
+            return unsupported("per-device boot elements cannot be used together with os/boot elements");
+        }
         if !seen.insert(order) {
             return unsupported(format!("boot order '{order}' used for more than one device"));
         }
@@ -99,13 +104,17 @@ pub(super) fn domain(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     let board = Board::of_domain(domain);
     domain::check(domain, board, caps)?;
     feature::check(domain, board)?;
+    place::check(domain)?;
     disk::check(domain, caps)?;
+    interface::check(domain)?;
+    hostdev::check(domain)?;
+    chardev::check(&domain.devices)?;
     device::check(domain, board, caps)?;
     filesystem::check(domain)?;
+    small::check(domain, board, caps)?;
     if !domain.devices.memories.is_empty() {
         memory::check(domain)?;
     }
-    hostdev::check(domain)?;
-    interface::check(domain)?;
-    small::check(domain, board, caps)
+    // Displays come last: of several faults the devices' are named.
+    device::displays(&domain.devices, caps)
 }

@@ -68,6 +68,10 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     for it in &mut domain.devices.rngs {
         rng(it);
     }
+    if domain.devices.sounds.iter().any(|it| it.model == SoundModel::Ich7 && it.info.address.is_none()) {
+        // Nobody knows which bus this card wants.
+        return Err(Error::internal("Cannot automatically add a new PCI bus for a device with connect flags 00"));
+    }
     later(domain);
     Ok(())
 }
@@ -77,7 +81,7 @@ fn later(domain: &mut Domain) {
     let devices = &mut domain.devices;
     for it in &mut devices.tpms {
         let model = *it.model.get_or_insert(TpmModel::TpmTis);
-        if let TpmBackend::Passthrough { device } = &mut it.backend {
+        if let TpmBackend::Passthrough { device, .. } = &mut it.backend {
             device.get_or_insert_with(|| crate::device::tpm::FIRST.to_owned());
         }
         if let TpmBackend::Emulator(emulator) = &mut it.backend {

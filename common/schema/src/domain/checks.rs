@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use virtbus_xml::{Error, ErrorKind, Node};
 
 use super::{
-    Domain, IoThread, Sysinfo,
+    Domain, Features, IoThread, Sysinfo,
     memory::{NumaMemory, NumaMode, NumaTune, Placement},
 };
 use uuid::Uuid;
-use virtbus_xml::Value as _;
+use virtbus_xml::{Value as _, Xml as _};
 
 type Checked = Result<(), Error>;
 
@@ -23,7 +23,7 @@ impl Domain {
         if node.child("name").is_none_or(|it| it.text().is_empty()) {
             return Err(node.error(ErrorKind::NoName, "missing name information"));
         }
-        if node.attr("type").is_none() {
+        if node.attr("type").is_none_or(|it| it.value().is_empty()) {
             return Err(node.error(ErrorKind::Internal, "the domain has no type"));
         }
         Ok(())
@@ -38,6 +38,9 @@ impl Domain {
         }
         if node.children("genid").nth(1).is_some() {
             return Err(node.error(ErrorKind::BadValue, "<genid> is given twice"));
+        }
+        for more in node.children("features").skip(1) {
+            self.features.get_or_insert_default().add(Features::read(more)?);
         }
         if self.os.kind.value.is_empty() {
             if self.bootloader.is_none() {
@@ -56,6 +59,7 @@ impl Domain {
         self.check_labels(node)?;
         self.check_groups(node)?;
         self.devices.check_targets(node)?;
+        self.devices.check_hostdevs(node)?;
         self.devices.check_aliases(node)
     }
 
@@ -77,6 +81,12 @@ impl Domain {
         self.current_memory = Some(self.current_memory.filter(|it| it.kib > 0 && *it < all).unwrap_or(all));
         self.complete_pages(node)?;
         let pages = self.memory_backing.iter().filter_map(|it| it.hugepages.as_ref()).flat_map(|it| &it.pages);
+        let mut placed = BTreeSet::new();
+        if let Some(twice) =
+            pages.clone().filter_map(|it| it.nodeset.as_ref()).flat_map(|it| &it.0).find(|it| !placed.insert(**it))
+        {
+            return Err(node.error(ErrorKind::Conflict, format!("two sizes of huge pages are given for node {twice}")));
+        }
         let masters = pages.filter(|it| it.nodeset.is_none()).count();
         if masters > 1 {
             return Err(node.error(ErrorKind::Conflict, "two sizes of huge pages are given for all nodes"));

@@ -85,7 +85,7 @@ pub struct Devices {
     pub hostdevs: Vec<Hostdev>,
     #[xml(children = "redirdev")]
     pub redirdevs: Vec<Redirdev>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub redirfilter: Option<RedirFilter>,
     #[xml(children = "hub")]
     pub hubs: Vec<Hub>,
@@ -134,6 +134,22 @@ impl Devices {
             };
             if !seen.insert(&alias.name) {
                 return Err(node.error(ErrorKind::Unsupported, format!("two devices have the alias {}", alias.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// One device of the host cannot be in a guest twice.
+    pub(super) fn check_hostdevs(&self, node: Node<'_>) -> Result<(), Error> {
+        use hostdev::HostSource;
+        for (number, it) in self.hostdevs.iter().enumerate() {
+            if matches!(&it.source, HostSource::Absent) || it.source == HostSource::Usb(hostdev::UsbSource::default()) {
+                continue;
+            }
+            if let Some(first) = self.hostdevs.iter().take(number).position(|other| other.source == it.source) {
+                let place = node.child("devices").and_then(|it| it.children("hostdev").nth(number));
+                let message = format!("the device is also that of hostdev[{}]", first + 1);
+                return Err(place.unwrap_or(node).error(ErrorKind::BadValue, message));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind, InputModel};
 use virtbus_schema::domain::device::small::{Panic, PanicModel};
-use virtbus_schema::domain::device::video::{Video, VideoKind};
+use virtbus_schema::domain::device::video::{Video, VideoBackend, VideoKind};
 use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogModel};
 use virtbus_schema::domain::device::{Address, Devices};
 use virtbus_schema::xml::YesNo;
@@ -39,9 +39,6 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
     for it in &devices.inputs {
         input(it)?;
     }
-    for it in &devices.graphics {
-        graphics(it, devices, caps)?;
-    }
     for it in &devices.videos {
         video(it, domain, caps)?;
     }
@@ -56,6 +53,11 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
         return unsupported("nvram device is only supported for PPC64");
     }
     Ok(())
+}
+
+/// What shows the guest's screen.
+pub(super) fn displays(devices: &Devices, caps: &QemuCaps) -> Result<()> {
+    devices.graphics.iter().try_for_each(|it| graphics(it, devices, caps))
 }
 
 fn only_one(devices: &Devices) -> Result<()> {
@@ -85,7 +87,7 @@ fn only_one(devices: &Devices) -> Result<()> {
 fn controller(it: &Controller, board: Board) -> Result<()> {
     let index = it.index.unwrap_or(0);
     match (it.kind, it.model.as_deref()) {
-        (ControllerKind::Ide, _) if board != Board::I440fx && board != Board::IsaPc => {
+        (ControllerKind::Ide, _) if board != Board::I440fx => {
             unsupported("IDE controllers are unsupported for this QEMU binary or machine type")
         }
         (ControllerKind::Ide, _) if index > 0 => {
@@ -134,7 +136,13 @@ fn channel(it: &Channel, spice: bool) -> Result<()> {
 }
 
 fn input(it: &Input) -> Result<()> {
+    if let Some(model) = it.model.filter(|_| it.bus != Some(InputBus::Virtio)) {
+        return unsupported(format!("only bus 'virtio' is supported for input model '{model}'"));
+    }
     match (it.bus, it.kind) {
+        (Some(bus @ (InputBus::Xen | InputBus::Parallels)), _) => {
+            Err(Error::internal(format!("unsupported input bus {bus}")))
+        }
         (Some(InputBus::Ps2), InputKind::Tablet | InputKind::Passthrough) => {
             Err(Error::internal(format!("ps2 bus does not support {} input device", it.kind)))
         }
@@ -208,6 +216,10 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
     if !caps.has(device) {
         return unsupported(format!("domain configuration does not support video model '{kind}'"));
     }
+    let by_process = it.driver.is_some_and(|it| it.name == Some(VideoBackend::VhostUser));
+    if by_process && kind != VideoKind::Virtio {
+        return unsupported("'vhostuser' driver is only supported with 'virtio' device");
+    }
     let wants_3d = model.acceleration.as_ref().is_some_and(|it| it.accel3d == Some(YesNo::Yes));
     if wants_3d && !(kind == VideoKind::Virtio && caps.has("virtio-gpu-gl-pci")) {
         return unsupported("3d acceleration is not supported by this QEMU binary");
@@ -229,8 +241,11 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
 
 fn watchdog(it: &Watchdog, board: Board) -> Result<()> {
     match it.model {
+        WatchdogModel::Itco if board == Board::Q35 && it.info.address.is_some() => {
+            unsupported("itco model of watchdog is part of the machine and cannot have any address set.")
+        }
         WatchdogModel::Itco if board != Board::Q35 => unsupported("itco model of watchdog is only part of q35 machine"),
-        WatchdogModel::Ib700 if board == Board::Q35 => {
+        WatchdogModel::Ib700 if board != Board::I440fx => {
             unsupported("ib700 model of watchdog cannot be used with this machine type")
         }
         WatchdogModel::Diag288 => unsupported("diag288 model of watchdog is allowed for s390 and s390x only"),
@@ -239,7 +254,9 @@ fn watchdog(it: &Watchdog, board: Board) -> Result<()> {
 }
 
 fn panic(it: &Panic) -> Result<()> {
+    let is_isa = matches!(it.info.address, None | Some(Address::Isa(_)));
     match it.model {
+        Some(PanicModel::Isa) if !is_isa => unsupported("panic is supported only with ISA address type"),
         Some(PanicModel::Pseries) => unsupported("only pSeries guests support panic device of model 'pseries'"),
         Some(PanicModel::S390) => unsupported("only S390 guests support panic device of model 's390'"),
         _ => Ok(()),

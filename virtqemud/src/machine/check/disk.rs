@@ -46,6 +46,15 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
     if disk.sgio == Some(DiskSgio::Unfiltered) {
         return unsupported("unfiltered sgio is no longer supported");
     }
+    if disk.target.tray.is_some() && !disk.is_removable() {
+        return unsupported("tray is only valid for cdrom and floppy");
+    }
+    if disk.device == DiskDevice::Lun {
+        lun(disk)?;
+    }
+    if disk.transient.is_some() && disk.readonly {
+        return unsupported(format!("transient disk '{}' must not be read-only", disk.target.dev));
+    }
     if disk.rawio.is_some() && disk.device != DiskDevice::Lun {
         return unsupported("rawio can be used only with device='lun'");
     }
@@ -78,6 +87,28 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// A LUN is a device of the host behind SCSI.
+fn lun(disk: &Disk) -> Result<()> {
+    match disk.target.bus {
+        Some(DiskBus::Scsi) => {}
+        Some(DiskBus::Virtio) => {
+            return unsupported("This QEMU doesn't support SCSI emulation with 'virtio-blk' device");
+        }
+        other => {
+            let bus = other.map_or("none", DiskBus::as_str);
+            return unsupported(format!("disk device='lun' is not supported for bus='{bus}'"));
+        }
+    }
+    let source = disk.source.as_ref();
+    let is_block = match disk.kind {
+        DiskKind::Block => source.is_some_and(|it| it.dev.as_ref().is_some_and(|it| !it.is_empty())),
+        DiskKind::Volume => source.is_some_and(|it| it.pool.is_some()),
+        DiskKind::Network => true,
+        _ => false,
+    };
+    if is_block { Ok(()) } else { unsupported("disk device='lun' is only valid for block type disk source") }
 }
 
 /// What QEMU does with an image it cannot do for a disk that another process serves.

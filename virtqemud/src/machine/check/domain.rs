@@ -1,8 +1,8 @@
 //! CPUs, clock, firmware, lifecycle and launch security.
 
 use virtbus_api::{Error, ErrorCode, Result};
-use virtbus_schema::domain::clock::{TickPolicy, TimerName, TimerTrack};
-use virtbus_schema::domain::cpu::{CpuCacheMode, CpuMode};
+use virtbus_schema::domain::clock::{TickPolicy, Timer, TimerName, TimerTrack};
+use virtbus_schema::domain::cpu::{CpuCacheMode, CpuMode, MaxPhysAddrMode};
 use virtbus_schema::domain::os::{AcpiTableKind, FirmwareKind, LoaderKind};
 use virtbus_schema::domain::{Domain, LaunchSecurity, LifecycleAction};
 use virtbus_schema::xml::YesNo;
@@ -12,8 +12,12 @@ use super::unsupported;
 use crate::process::capabilities::QemuCaps;
 
 pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()> {
+    if domain.bootloader.is_some() || domain.bootloader_args.is_some() {
+        return unsupported("bootloader is not supported by QEMU");
+    }
     cpus(domain, caps)?;
     caches(domain)?;
+    address_bits(domain)?;
     clock(domain)?;
     boot(domain, board)?;
     lifecycle(domain)?;
@@ -60,13 +64,27 @@ fn cpus(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     Ok(())
 }
 
+/// How many bits an address has: a number of them, or the host's with a limit.
+fn address_bits(domain: &Domain) -> Result<()> {
+    let Some(it) = domain.cpu.as_ref().and_then(|it| it.maxphysaddr) else { return Ok(()) };
+    match it.mode {
+        MaxPhysAddrMode::Passthrough if it.bits.is_some_and(|it| it > 0) => {
+            unsupported("CPU maximum physical address bits number specification cannot be used with mode='passthrough'")
+        }
+        MaxPhysAddrMode::Emulate if it.limit.is_some() => {
+            unsupported("attribute 'limit' is only supported for maxphysaddr mode 'passthrough'")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The caches a guest's CPU shows.
 fn caches(domain: &Domain) -> Result<()> {
     let Some(cpu) = &domain.cpu else { return Ok(()) };
     let Some(cache) = cpu.cache else { return Ok(()) };
     let of_the_host = matches!(cpu.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum));
     match cache.mode {
-        CpuCacheMode::Emulate if cache.level.is_some_and(|it| it != 3) => {
+        CpuCacheMode::Emulate if cache.level != Some(3) => {
             unsupported("CPU cache mode 'emulate' can only be used with level='3'")
         }
         CpuCacheMode::Passthrough if !of_the_host => {
@@ -81,6 +99,7 @@ fn caches(domain: &Domain) -> Result<()> {
 
 fn clock(domain: &Domain) -> Result<()> {
     for timer in &domain.clock.timers {
+        settings(timer)?;
         if timer.name == TimerName::Rtc && timer.track == Some(TimerTrack::Boot) {
             return unsupported("unsupported rtc timer track 'boot'");
         }
@@ -104,24 +123,69 @@ fn clock(domain: &Domain) -> Result<()> {
     Ok(())
 }
 
+/// What can be set of a timer depends on which it is.
+fn settings(it: &Timer) -> Result<()> {
+    use TimerName::{Hypervclock, Kvmclock, Platform, Rtc, Tsc};
+    let fault = |what: &str| unsupported(format!("timer {} doesn't support setting of timer {what}", it.name));
+    if it.tickpolicy.is_some() && matches!(it.name, Kvmclock | Hypervclock) {
+        return fault("tickpolicy");
+    }
+    if it.track.is_some() && !matches!(it.name, Platform | Rtc) {
+        return fault("track");
+    }
+    if it.frequency.is_some() && it.name != Tsc {
+        return fault("frequency");
+    }
+    if it.mode.is_some() && it.name != Tsc {
+        return fault("mode");
+    }
+    Ok(())
+}
+
+/// Only some loaders can be asked for.
+fn loader(domain: &Domain) -> Result<()> {
+    let os = &domain.os;
+    let detail = |text: &str| Err(Error::new(ErrorCode::XmlDetail, text));
+    if os.firmware.is_none() {
+        if !os.firmware_features.is_empty() {
+            return detail("cannot use feature-based firmware autoselection when firmware autoselection is disabled");
+        }
+        let no_path = os.loader.as_ref().is_none_or(|it| it.path.is_none());
+        if no_path && (os.loader.is_some() || os.nvram.is_some()) {
+            return detail("no loader path specified and firmware auto selection disabled");
+        }
+    }
+    if os.nvram.is_some() && os.loader.as_ref().is_some_and(|it| it.stateless == Some(YesNo::Yes)) {
+        return detail("NVRAM is not permitted when loader is stateless");
+    }
+    Ok(())
+}
+
+/// Tables for the guest's ACPI: one of each kind, but any number of those that QEMU need not understand.
+fn acpi_tables(domain: &Domain) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for table in &domain.os.acpi_tables {
+        if table.kind == AcpiTableKind::RawSet {
+            return unsupported(format!("ACPI table type '{}' is not supported", table.kind));
+        }
+        if table.kind != AcpiTableKind::Raw && !seen.insert(table.kind.as_str()) {
+            return Err(Error::xml(format!("ACPI table type '{}' may only appear once", table.kind)));
+        }
+    }
+    Ok(())
+}
+
 fn boot(domain: &Domain, board: Board) -> Result<()> {
+    loader(domain)?;
+    acpi_tables(domain)?;
     let os = &domain.os;
     let has_acpi = domain.features.as_ref().is_some_and(|it| it.acpi);
     let flash = os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Pflash) && it.path.is_some());
     if (os.firmware == Some(FirmwareKind::Efi) || flash) && !has_acpi {
         return unsupported("UEFI requires ACPI on this architecture");
     }
-    if os.firmware.is_none() && !os.firmware_features.is_empty() {
-        return Err(Error::new(
-            ErrorCode::XmlDetail,
-            "cannot use feature-based firmware autoselection when firmware autoselection is disabled",
-        ));
-    }
     if os.loader.as_ref().is_some_and(|it| it.secure == Some(YesNo::Yes)) && board != Board::Q35 {
         return unsupported("Secure boot is supported with q35 machine types only");
-    }
-    if let Some(table) = os.acpi_tables.iter().find(|it| it.kind != AcpiTableKind::Slic) {
-        return unsupported(format!("ACPI table type '{}' is not supported", table.kind));
     }
     if os.bootmenu.as_ref().and_then(|it| it.timeout).is_some_and(|it| it > 65535) {
         return unsupported("invalid value for boot menu timeout, must be in range [0,65535]");

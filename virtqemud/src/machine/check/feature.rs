@@ -1,6 +1,7 @@
 //! `<features>` that a PC does not have.
 
 use virtbus_api::Result;
+use virtbus_schema::domain::features::AiaMode;
 use virtbus_schema::domain::{Domain, Features};
 
 use super::super::Board;
@@ -27,7 +28,7 @@ pub(super) fn check(domain: &Domain, board: Board) -> Result<()> {
             domain.os.kind.machine.as_deref().unwrap_or_default()
         ));
     }
-    if aia.is_some() {
+    if aia.is_some_and(|it| it != AiaMode::None) {
         return unsupported("aia feature is only supported with RISC-V Virt machines");
     }
     if smm.as_ref().is_some_and(|it| it.tseg.is_some()) && board != Board::Q35 {

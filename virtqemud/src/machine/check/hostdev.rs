@@ -37,6 +37,7 @@ fn one(it: &Hostdev, domain: &Domain) -> Result<()> {
             if is_name { Ok(()) } else { Err(Error::xml("malformed 'wwpn' value")) }
         }
         HostSource::Mdev(_) => mediated(it, domain),
+        HostSource::Pci(_) => shown(it, domain),
         _ => Ok(()),
     }
 }
@@ -55,6 +56,11 @@ fn mediated(it: &Hostdev, domain: &Domain) -> Result<()> {
     if it.info.boot.is_some() {
         return unsupported("booting from assigned devices is not supported by mediated devices of model vfio-pci");
     }
+    shown(it, domain)
+}
+
+/// A device that is also a display needs another that shows it.
+fn shown(it: &Hostdev, domain: &Domain) -> Result<()> {
     if it.display.is_some_and(OnOff::is_on) && domain.devices.graphics.is_empty() {
         return unsupported("graphics device is needed for attribute value 'display=on' in <hostdev>");
     }

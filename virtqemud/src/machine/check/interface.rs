@@ -46,9 +46,7 @@ fn one(it: &Interface) -> Result<()> {
 /// What passt alone can do, and where it can be.
 fn passt(it: &Interface) -> Result<()> {
     if it.is_passt() && !matches!(it.kind, InterfaceKind::User | InterfaceKind::VhostUser) {
-        return unsupported(
-            "The 'passt' backend can only be used with interface type='user' or type='vhostuser'",
-        );
+        return unsupported("The 'passt' backend can only be used with interface type='user' or type='vhostuser'");
     }
     if !it.port_forwards.is_empty() && !it.is_passt() {
         return unsupported(
@@ -62,17 +60,13 @@ fn passt(it: &Interface) -> Result<()> {
 /// Only what is NAT of QEMU or passt hands out addresses.
 fn addresses(it: &Interface) -> Result<()> {
     if !it.routes.is_empty() {
-        return unsupported(
-            "Invalid attempt to set network interface guest-side IP route, not supported by QEMU",
-        );
+        return unsupported("Invalid attempt to set network interface guest-side IP route, not supported by QEMU");
     }
     if it.kind != InterfaceKind::User && !it.is_passt() {
         return if it.ips.is_empty() {
             Ok(())
         } else {
-            unsupported(
-                "Invalid attempt to set network interface guest-side IP address info, not supported by QEMU",
-            )
+            unsupported("Invalid attempt to set network interface guest-side IP address info, not supported by QEMU")
         };
     }
     for (six, name) in [(false, "IPv4"), (true, "IPv6")] {

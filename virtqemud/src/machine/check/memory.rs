@@ -23,6 +23,10 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
     for it in devices {
         device(it, cells)?;
     }
+    let wants_slot = |it: &&MemoryDevice| matches!(it.model, MemoryModel::Dimm | MemoryModel::Nvdimm);
+    if devices.iter().filter(wants_slot).count() > usize::try_from(slots).unwrap_or(usize::MAX) {
+        return Err(Error::internal("failed to find an empty memory slot"));
+    }
     let modules = devices.iter().filter_map(|it| match it.info.address {
         Some(Address::Dimm(place)) => Some((it, place)),
         _ => None,

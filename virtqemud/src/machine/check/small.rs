@@ -18,8 +18,9 @@ use crate::process::capabilities::QemuCaps;
 
 pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()> {
     let devices = &domain.devices;
+    let acpi = domain.features.as_ref().is_some_and(|it| it.acpi);
     for it in &devices.iommus {
-        iommu(it, board)?;
+        iommu(it, board, acpi)?;
     }
     for it in &devices.tpms {
         tpm(it, caps)?;
@@ -41,8 +42,12 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
     viewers(devices)
 }
 
-fn iommu(it: &Iommu, board: Board) -> Result<()> {
+fn iommu(it: &Iommu, board: Board, acpi: bool) -> Result<()> {
+    let says_more = it.driver.is_some_and(|it| it != IommuDriver::default());
     match it.model {
+        IommuModel::Smmuv3 | IommuModel::Virtio if says_more => {
+            return Err(Error::xml(format!("iommu model '{}' doesn't support additional attributes", it.model)));
+        }
         IommuModel::Intel if board != Board::Q35 => {
             return unsupported("IOMMU device: 'intel' is only supported with Q35 machines");
         }
@@ -53,9 +58,7 @@ fn iommu(it: &Iommu, board: Board) -> Result<()> {
         IommuModel::Amd => {
             return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'."));
         }
-        IommuModel::Virtio if it.driver.is_some_and(|it| it != IommuDriver::default()) => {
-            return Err(Error::xml("iommu model 'virtio' doesn't support additional attributes"));
-        }
+        IommuModel::Virtio if !acpi => return unsupported("IOMMU device: 'virtio' requires ACPI"),
         IommuModel::Intel if it.info.address.is_some() => {
             return Err(Error::xml("iommu model 'intel' can't have address"));
         }
@@ -70,6 +73,9 @@ fn iommu(it: &Iommu, board: Board) -> Result<()> {
 
 fn tpm(it: &Tpm, caps: &QemuCaps) -> Result<()> {
     let model = it.model.unwrap_or(TpmModel::TpmTis);
+    if matches!(it.backend, TpmBackend::External { source: None, .. }) {
+        return Err(Error::xml("missing external TPM backend source type"));
+    }
     if let TpmBackend::Emulator(emulator) = &it.backend {
         let is_v1 = emulator.version == Some(TpmVersion::V1_2);
         if is_v1 && model == TpmModel::TpmCrb {
@@ -90,16 +96,17 @@ fn tpm(it: &Tpm, caps: &QemuCaps) -> Result<()> {
 }
 
 fn shmem(it: &Shmem) -> Result<()> {
-    if it.size.is_some_and(|MegaSize { mib }| !mib.is_power_of_two()) {
+    if it.msi.is_some() && it.server.is_none() {
+        return Err(Error::xml("msi option is only supported with a server"));
+    }
+    let odd = it.size.is_some_and(|MegaSize { mib }| !mib.is_power_of_two());
+    if odd && it.model.is_some_and(|it| it != ShmemModel::Ivshmem) {
         return Err(Error::xml("shmem size must be a power of 2 and at least 1 MiB (1024 KiB)"));
     }
     match it.model {
         None | Some(ShmemModel::Ivshmem) => unsupported("ivshmem device is no longer supported"),
         Some(ShmemModel::IvshmemPlain) if it.server.is_some() => {
             unsupported("shmem model 'ivshmem-plain' is supported only with server option disabled")
-        }
-        Some(ShmemModel::IvshmemPlain) if it.msi.is_some() => {
-            Err(Error::xml("msi option is only supported with a server"))
         }
         Some(ShmemModel::IvshmemDoorbell) if it.server.is_none() => {
             unsupported("shmem model 'ivshmem-doorbell' is supported only with server option enabled")
@@ -116,7 +123,7 @@ const RECORD_KIB: u64 = 4;
 
 fn pstore(it: &Pstore) -> Result<()> {
     let Some(size) = it.size else { return Err(Error::xml("missing element or attribute './size'")) };
-    if size.kib < RECORD_KIB || size.kib % RECORD_KIB != 0 {
+    if size.kib < RECORD_KIB || !size.kib.is_power_of_two() {
         return Err(Error::xml("invalid size of ACPI ERST pstore device"));
     }
     Ok(())

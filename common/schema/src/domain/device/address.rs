@@ -189,11 +189,21 @@ pub struct IsaAddress {
 
 /// `type='dimm' slot='0' base='0x100000000'`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Xml)]
+#[xml(before = DimmAddress::check_slot)]
 pub struct DimmAddress {
     #[xml(attr)]
     pub slot: Option<u32>,
     #[xml(attr, hex = 1, free, form = crate::forms::memory_base)]
     pub base: Option<u64>,
+}
+
+impl DimmAddress {
+    fn check_slot(node: Node<'_>) -> Result<(), Error> {
+        match node.attr("slot") {
+            Some(_) => Ok(()),
+            None => Err(node.error(ErrorKind::BadValue, "the address of a memory module has no slot")),
+        }
+    }
 }
 
 /// `<alias name='ua-disk'/>`: the name a device has in QEMU. Users may choose names that start with `ua-`.

@@ -13,7 +13,6 @@ use super::address::Info;
 
 /// `<serial type='pty'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Serial::check)]
 pub struct Serial {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -23,18 +22,12 @@ pub struct Serial {
     pub info: Info,
 }
 
-impl Serial {
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        self.chardev.check_path(node)
-    }
-}
-
 /// `<target type='isa-serial' port='0'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct SerialTarget {
     #[xml(attr = "type", fault = Unsupported)]
     pub kind: Option<SerialTargetKind>,
-    #[xml(attr)]
+    #[xml(attr, free)]
     pub port: Option<u32>,
     #[xml(attr = "model/@name", fault = Unsupported)]
     pub model: Option<SerialModel>,
@@ -67,7 +60,6 @@ pub enum SerialModel {
 
 /// `<parallel type='dev'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Parallel::check)]
 pub struct Parallel {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -77,22 +69,15 @@ pub struct Parallel {
     pub info: Info,
 }
 
-impl Parallel {
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        self.chardev.check_path(node)
-    }
-}
-
 /// `<target port='0'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
 pub struct ParallelTarget {
-    #[xml(attr)]
+    #[xml(attr, free)]
     pub port: Option<u32>,
 }
 
 /// `<console type='pty'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Console::check)]
 pub struct Console {
     #[xml(flatten)]
     pub chardev: Chardev,
@@ -105,18 +90,12 @@ pub struct Console {
     pub info: Info,
 }
 
-impl Console {
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        self.chardev.check_path(node)
-    }
-}
-
 /// `<target type='virtio' port='0'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
 pub struct ConsoleTarget {
     #[xml(attr = "type", fault = Unsupported)]
     pub kind: Option<ConsoleTargetKind>,
-    #[xml(attr)]
+    #[xml(attr, free)]
     pub port: Option<u32>,
 }
 
@@ -164,22 +143,22 @@ impl Channel {
 pub enum ChannelTarget {
     /// A TCP address in the guest's user network.
     Guestfwd {
-        #[xml(attr)]
+        #[xml(attr, must)]
         address: Option<String>,
-        #[xml(attr)]
+        #[xml(attr, must, free)]
         port: Option<u16>,
     },
     /// A named virtio-serial port.
     Virtio {
         #[xml(attr)]
         name: Option<String>,
-        #[xml(attr, live)]
+        #[xml(attr, live, lenient)]
         state: Option<ChannelState>,
     },
     Xen {
         #[xml(attr)]
         name: Option<String>,
-        #[xml(attr, live)]
+        #[xml(attr, live, lenient)]
         state: Option<ChannelState>,
     },
 }

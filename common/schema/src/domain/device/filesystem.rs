@@ -11,7 +11,7 @@ use super::{
 
 /// `<filesystem type='mount' accessmode='passthrough'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Filesystem::check)]
+#[xml(check = Filesystem::check, form = Filesystem::form)]
 pub struct Filesystem {
     #[xml(attr = "type", default = FilesystemKind::Mount)]
     pub kind: FilesystemKind,
@@ -46,9 +46,43 @@ pub struct Filesystem {
 }
 
 impl Filesystem {
+    /// Where each kind comes from, and what serves it.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let kind = node.attr("type").map_or("mount", |it| it.value());
+        let known: &[&str] = match kind {
+            "file" => &["file"],
+            "block" => &["dev"],
+            "mount" => &["dir", "socket"],
+            "bind" => &["dir"],
+            "template" => &["name"],
+            "ram" => &["usage", "units"],
+            other => return Err(node.error(ErrorKind::Unknown, format!("no filesystem is of type {other}"))),
+        };
+        let Some(source) = node.child("source") else { return Err(node.missing("source")) };
+        let all = ["file", "dev", "dir", "socket", "name", "usage", "units", "pool", "volume"];
+        if let Some(stray) = all.iter().find(|it| source.attr(it).is_some() && !known.contains(it)) {
+            return Err(source.error(ErrorKind::Unknown, format!("{stray} does not belong to type {kind}")));
+        }
+        if !known.iter().any(|it| *it != "units" && source.attr(it).is_some()) {
+            return Err(source.missing(&format!("@{}", known.first().copied().unwrap_or_default())));
+        }
+        if node.child("target").is_none_or(|it| it.attr("dir").is_none()) {
+            return Err(node.missing("target/@dir"));
+        }
+        let of_mounts = ["binary", "idmap"].iter().find_map(|it| node.child(it)).filter(|_| kind != "mount");
+        if let Some(stray) = of_mounts {
+            return Err(stray.error(ErrorKind::Unknown, format!("it does not belong to type {kind}")));
+        }
+        node.child("driver").map_or(Ok(()), FilesystemDriver::form)
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         if self.source.is_none() && self.kind != FilesystemKind::Ram {
             return Err(node.error(ErrorKind::NoSource, "the filesystem has no source"));
+        }
+        let is_virtiofs = self.driver.as_ref().is_some_and(|it| it.kind == Some(FilesystemDriverKind::Virtiofs));
+        if !is_virtiofs {
+            self.binary = None;
         }
         let by_socket = self.source.as_ref().is_some_and(|it| it.socket.is_some());
         if self.target.is_none() && !by_socket {
@@ -106,14 +140,30 @@ impl Value for FileMode {
 pub struct FilesystemDriver {
     #[xml(attr = "type")]
     pub kind: Option<FilesystemDriverKind>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::store_format)]
     pub format: Option<String>,
     #[xml(attr)]
     pub wrpolicy: Option<WritePolicy>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub queue: Option<u64>,
     #[xml(flatten)]
     pub virtio: VirtioOptions,
+}
+
+impl FilesystemDriver {
+    /// What each server has.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let all = ["format", "wrpolicy", "queue", "iommu", "ats", "packed", "page_per_vq"];
+        let strays: &[&str] = match node.attr("type").map(|it| it.value()) {
+            Some("virtiofs") => &["format", "wrpolicy"],
+            Some("mtp") => &all,
+            _ => &["queue"],
+        };
+        match strays.iter().find(|it| node.attr(it).is_some()) {
+            Some(stray) => Err(node.error(ErrorKind::Unknown, format!("{stray} does not belong to this driver"))),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -135,11 +185,11 @@ pub enum WritePolicy {
 /// `<source dir='/export'/>` and the like.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct FilesystemSource {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub dev: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::from_root)]
     pub dir: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub file: Option<String>,
     #[xml(attr)]
     pub name: Option<String>,
@@ -158,7 +208,7 @@ pub struct FilesystemSource {
 /// `<binary path='/usr/libexec/virtiofsd' xattr='on'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct VirtiofsBinary {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub path: Option<String>,
     #[xml(attr)]
     pub xattr: Option<OnOff>,

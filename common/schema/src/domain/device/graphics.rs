@@ -12,7 +12,7 @@ pub enum Graphics {
         display: Option<String>,
         #[xml(attr)]
         xauth: Option<String>,
-        #[xml(attr)]
+        #[xml(attr, when = is_yes)]
         fullscreen: Option<YesNo>,
         #[xml(attr = "gl/@enable", required)]
         gl: Option<YesNo>,
@@ -22,12 +22,12 @@ pub enum Graphics {
     Desktop {
         #[xml(attr)]
         display: Option<String>,
-        #[xml(attr)]
+        #[xml(attr, when = is_yes)]
         fullscreen: Option<YesNo>,
     },
     Spice(Spice),
     EglHeadless {
-        #[xml(attr = "gl/@rendernode")]
+        #[xml(attr = "gl/@rendernode", form = crate::forms::absolute_path)]
         rendernode: Option<String>,
     },
     Dbus(DbusDisplay),
@@ -35,24 +35,24 @@ pub enum Graphics {
 
 /// VNC.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = Vnc::check)]
+#[xml(check = Vnc::check, form = Vnc::form)]
 pub struct Vnc {
     /// TCP port; -1 lets the daemon choose one from 5900.
-    #[xml(attr, form = crate::forms::port)]
+    #[xml(attr, fault = Internal, form = crate::forms::port)]
     pub port: Option<i32>,
     #[xml(attr, lenient)]
     pub autoport: Option<YesNo>,
     /// Port for WebSocket clients; -1 lets QEMU choose.
-    #[xml(attr)]
+    #[xml(attr, fault = Internal, form = crate::forms::port)]
     pub websocket: Option<i32>,
     /// Whether the daemon chose the WebSocket port.
     #[xml(attr = "websocketGenerated", live)]
     pub websocket_generated: Option<YesNo>,
     /// The first address it listens on, in the short form.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::host)]
     pub listen: Option<String>,
     /// The Unix socket it listens on, in the short form.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub socket: Option<String>,
     #[xml(attr)]
     pub keymap: Option<String>,
@@ -64,16 +64,32 @@ pub struct Vnc {
     pub passwd: Option<String>,
     #[xml(attr = "passwdValidTo", secret, form = crate::forms::moment)]
     pub passwd_valid_to: Option<String>,
-    #[xml(attr, lenient)]
+    #[xml(attr)]
     pub connected: Option<WhenConnected>,
     #[xml(children = "listen")]
     pub listens: Vec<Listen>,
     /// The sound that goes with it.
-    #[xml(attr = "audio/@id")]
+    #[xml(attr = "audio/@id", nonzero, free, required, form = crate::forms::uint8)]
     pub audio: Option<u32>,
 }
 
+fn is_yes(it: &Option<YesNo>, _: &virtbus_xml::FormatOptions) -> bool {
+    *it == Some(YesNo::Yes)
+}
+
 impl Vnc {
+    /// What listens on a socket has no port.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let of_port = ["port", "autoport", "websocket", "listen", "sharePolicy", "powerControl"];
+        match of_port.iter().find(|it| node.attr(it).is_some() && node.attr("socket").is_some()) {
+            Some(stray) => Err(node.error(ErrorKind::Unknown, format!("{stray} beside a socket"))),
+            None => match node.attr("connected").filter(|it| it.value() != "keep") {
+                Some(_) => Err(node.error(ErrorKind::Unknown, "clients of VNC stay connected")),
+                None => Ok(()),
+            },
+        }
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         settle_listens(&mut self.listens, &mut self.listen, &mut self.socket, node)?;
         if let Some(until) =
@@ -83,8 +99,11 @@ impl Vnc {
                 node.error(ErrorKind::Internal, format!("'{until}' is not a date and time, YYYY-MM-DDTHH:MM:SS"))
             );
         }
-        if self.passwd_valid_to.is_some() && self.passwd.is_none() {
-            self.passwd_valid_to = None;
+        if self.passwd.is_none() {
+            (self.passwd_valid_to, self.connected) = (None, None);
+        }
+        if self.connected.is_some_and(|it| it != WhenConnected::Keep) {
+            return Err(node.error(ErrorKind::Unsupported, "clients of VNC stay connected: only 'keep' is supported"));
         }
         match self.listens.first().map(|it| it.kind) {
             Some(ListenKind::Address | ListenKind::Network) => {
@@ -105,11 +124,11 @@ impl Vnc {
 /// RDP.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct Rdp {
-    #[xml(attr, form = crate::forms::port)]
+    #[xml(attr, fault = Internal, form = crate::forms::port)]
     pub port: Option<i32>,
     #[xml(attr)]
     pub autoport: Option<YesNo>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::host)]
     pub listen: Option<String>,
     #[xml(attr = "replaceUser")]
     pub replace_user: Option<YesNo>,
@@ -126,7 +145,7 @@ pub struct Rdp {
 /// QEMU's display on D-Bus.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct DbusDisplay {
-    #[xml(attr)]
+    #[xml(attr, when = is_yes)]
     pub p2p: Option<YesNo>,
     #[xml(attr)]
     pub address: Option<String>,
@@ -134,16 +153,16 @@ pub struct DbusDisplay {
     pub from_config: Option<YesNo>,
     #[xml(child)]
     pub gl: Option<Gl>,
-    #[xml(attr = "audio/@id")]
+    #[xml(attr = "audio/@id", nonzero, free, required, form = crate::forms::uint8)]
     pub audio: Option<u32>,
 }
 
 /// `<gl enable='yes' rendernode='/dev/dri/renderD128'/>`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct Gl {
     #[xml(attr)]
-    pub enable: Option<YesNo>,
-    #[xml(attr)]
+    pub enable: YesNo,
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub rendernode: Option<String>,
 }
 
@@ -151,13 +170,13 @@ pub struct Gl {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = Spice::check)]
 pub struct Spice {
-    #[xml(attr, form = crate::forms::port)]
+    #[xml(attr, fault = Internal, form = crate::forms::port)]
     pub port: Option<i32>,
-    #[xml(attr = "tlsPort")]
+    #[xml(attr = "tlsPort", fault = Internal, form = crate::forms::port)]
     pub tls_port: Option<i32>,
     #[xml(attr, lenient)]
     pub autoport: Option<YesNo>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::host)]
     pub listen: Option<String>,
     #[xml(attr)]
     pub keymap: Option<String>,
@@ -167,27 +186,27 @@ pub struct Spice {
     pub passwd: Option<String>,
     #[xml(attr = "passwdValidTo", secret, form = crate::forms::moment)]
     pub passwd_valid_to: Option<String>,
-    #[xml(attr, lenient)]
+    #[xml(attr)]
     pub connected: Option<WhenConnected>,
     #[xml(children = "listen")]
     pub listens: Vec<Listen>,
     #[xml(children = "channel")]
     pub channels: Vec<SpiceChannel>,
-    #[xml(attr = "image/@compression")]
-    pub image: Option<String>,
-    #[xml(attr = "jpeg/@compression")]
-    pub jpeg: Option<String>,
-    #[xml(attr = "zlib/@compression")]
-    pub zlib: Option<String>,
-    #[xml(attr = "playback/@compression")]
+    #[xml(attr = "image/@compression", required)]
+    pub image: Option<ImageCompression>,
+    #[xml(attr = "jpeg/@compression", required)]
+    pub jpeg: Option<LossyCompression>,
+    #[xml(attr = "zlib/@compression", required)]
+    pub zlib: Option<LossyCompression>,
+    #[xml(attr = "playback/@compression", required)]
     pub playback: Option<OnOff>,
-    #[xml(attr = "streaming/@mode")]
-    pub streaming: Option<String>,
-    #[xml(attr = "clipboard/@copypaste")]
+    #[xml(attr = "streaming/@mode", required)]
+    pub streaming: Option<StreamingMode>,
+    #[xml(attr = "clipboard/@copypaste", required)]
     pub copypaste: Option<YesNo>,
-    #[xml(attr = "mouse/@mode")]
-    pub mouse: Option<String>,
-    #[xml(attr = "filetransfer/@enable")]
+    #[xml(attr = "mouse/@mode", required)]
+    pub mouse: Option<super::chardev::VdagentMouse>,
+    #[xml(attr = "filetransfer/@enable", required)]
     pub filetransfer: Option<YesNo>,
     #[xml(child)]
     pub gl: Option<Gl>,
@@ -195,6 +214,9 @@ pub struct Spice {
 
 impl Spice {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.passwd.is_none() {
+            (self.passwd_valid_to, self.connected) = (None, None);
+        }
         settle_listens(&mut self.listens, &mut self.listen, &mut None, node)
     }
 }
@@ -203,9 +225,50 @@ impl Spice {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct SpiceChannel {
     #[xml(attr)]
-    pub name: String,
+    pub name: SpiceChannelName,
     #[xml(attr)]
     pub mode: ChannelMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum SpiceChannelName {
+    Main,
+    Display,
+    Inputs,
+    Cursor,
+    Playback,
+    Record,
+    Smartcard,
+    Usbredir,
+}
+
+/// How pictures are made smaller on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum ImageCompression {
+    #[xml(name = "auto_glz")]
+    AutoGlz,
+    #[xml(name = "auto_lz")]
+    AutoLz,
+    Quic,
+    Glz,
+    Lz,
+    Off,
+}
+
+/// The same on slow connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum LossyCompression {
+    Auto,
+    Never,
+    Always,
+}
+
+/// Which parts of the screen are sent as video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
+pub enum StreamingMode {
+    Filter,
+    All,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -232,14 +295,15 @@ pub enum WhenConnected {
 
 /// `<listen type='address' address='127.0.0.1'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = Listen::form)]
 pub struct Listen {
     #[xml(attr = "type")]
     pub kind: ListenKind,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::host)]
     pub address: Option<String>,
     #[xml(attr)]
     pub network: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub socket: Option<String>,
     #[xml(attr = "fromConfig", live)]
     pub from_config: Option<u32>,
@@ -248,6 +312,24 @@ pub struct Listen {
 }
 
 impl Listen {
+    /// What each kind of place says.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let known: &[&str] = match node.attr("type").map(|it| it.value()) {
+            Some("address") => &["address"],
+            Some("network") => &["network", "address"],
+            Some("socket") => &["socket"],
+            _ => &[],
+        };
+        let all = ["address", "network", "socket"];
+        if let Some(stray) = all.iter().find(|it| node.attr(it).is_some() && !known.contains(it)) {
+            return Err(node.error(ErrorKind::Unknown, format!("{stray} does not belong to this kind of place")));
+        }
+        if known.contains(&"network") && node.attr("network").is_none() {
+            return Err(node.missing("@network"));
+        }
+        Ok(())
+    }
+
     /// A place of a kind with nothing said about it.
     #[must_use]
     pub fn new(kind: ListenKind) -> Self {

@@ -401,6 +401,16 @@ impl InterfaceSource {
         if let Some(missing) = must.iter().find(|it| source.attr(it).is_none()) {
             return Err(source.missing(&format!("@{missing}")));
         }
+        let listed: &[(&str, &[&str])] = match kind {
+            K::Direct => &[("mode", BRIDGE_MODES)],
+            K::VhostUser => &[("mode", SOCKET_MODES), ("type", &["unix"])],
+            _ => &[],
+        };
+        for (name, allowed) in listed {
+            if let Some(said) = source.attr(name).filter(|it| !allowed.contains(&it.value())) {
+                return Err(source.error(ErrorKind::Unknown, format!("unknown {name} '{}'", said.value())));
+            }
+        }
         if let Some(stray) = source.child("ip").or(source.child("route")).filter(|_| kind != K::Ethernet) {
             return Err(stray.error(ErrorKind::Unknown, "only an interface of type ethernet has addresses on the host"));
         }

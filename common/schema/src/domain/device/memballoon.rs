@@ -1,11 +1,12 @@
 //! `<memballoon>`: the device that takes memory back from the guest.
 
-use virtbus_xml::{OnOff, Xml, XmlEnum};
+use virtbus_xml::{Error, Node, OnOff, Xml, XmlEnum};
 
 use super::{Info, VirtioOptions};
 
 /// `<memballoon model='virtio'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = Memballoon::check)]
 pub struct Memballoon {
     #[xml(attr)]
     pub model: MemballoonModel,
@@ -14,7 +15,7 @@ pub struct Memballoon {
     #[xml(attr = "freePageReporting")]
     pub free_page_reporting: Option<OnOff>,
     /// Seconds between two readings of the guest's figures.
-    #[xml(attr = "stats/@period")]
+    #[xml(attr = "stats/@period", form = crate::forms::digits)]
     pub stats_period: Option<u32>,
     #[xml(flatten)]
     pub info: Info,
@@ -23,6 +24,15 @@ pub struct Memballoon {
 }
 
 impl Memballoon {
+    /// No balloon has nothing.
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        if self.model == MemballoonModel::None {
+            *self = Self::new(MemballoonModel::None);
+        }
+        Ok(())
+    }
+
     /// A balloon of a model, as the daemon adds it.
     #[must_use]
     pub fn new(model: MemballoonModel) -> Self {

@@ -11,13 +11,31 @@ use super::{
 
 /// `<redirdev bus='usb' type='spicevmc'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(before = Redirdev::check_type, check = Redirdev::check)]
 pub struct Redirdev {
-    #[xml(attr, default = RedirectedBus::Usb)]
+    #[xml(attr, default = RedirectedBus::Usb, must, fault = Unsupported)]
     pub bus: RedirectedBus,
     #[xml(flatten)]
     pub chardev: Chardev,
     #[xml(flatten)]
     pub info: RomInfo,
+}
+
+impl Redirdev {
+    fn check_type(node: Node<'_>) -> Result<(), Error> {
+        match node.attr("type") {
+            Some(_) => Ok(()),
+            None => Err(node.error(ErrorKind::Internal, "the redirected device has no type")),
+        }
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        if let Chardev::Dbus { channel, .. } = &mut self.chardev {
+            channel.get_or_insert_with(|| "org.qemu.usbredir".to_owned());
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -104,15 +122,22 @@ pub enum SmartcardKind {
 
 /// Three certificates of a database.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(check = Certificates::check)]
+#[xml(check = Certificates::check, form = Certificates::form)]
 pub struct Certificates {
     #[xml(children = "certificate")]
     pub certificates: Vec<String>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute_path)]
     pub database: Option<String>,
 }
 
 impl Certificates {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        if node.children("certificate").count() == 3 {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::Unknown, "mode host-certificates needs exactly three certificates"))
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         if self.certificates.len() == 3 {
             return Ok(());

@@ -30,9 +30,9 @@ pub enum RngModel {
 /// `<rate bytes='1024' period='1000'/>`: no more bytes than these per period of milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 pub struct RngRate {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub bytes: u32,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub period: Option<u32>,
 }
 
@@ -43,7 +43,7 @@ pub struct RngRate {
 pub enum RngBackend {
     /// A file of the host.
     Random {
-        #[xml(text)]
+        #[xml(text, form = crate::forms::absolute_path)]
         path: Option<String>,
     },
     /// A daemon that speaks the EGD protocol.

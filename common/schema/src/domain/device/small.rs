@@ -7,7 +7,7 @@ use super::address::{Info, VirtioOptions};
 /// `<lease>`: a lock held while the guest runs.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct Lease {
-    #[xml(child)]
+    #[xml(child, must)]
     pub lockspace: Option<String>,
     #[xml(child)]
     pub key: String,
@@ -20,8 +20,13 @@ pub struct Lease {
 pub struct LeaseTarget {
     #[xml(attr)]
     pub path: String,
-    #[xml(attr)]
+    #[xml(attr, when = is_somewhere)]
     pub offset: Option<u64>,
+}
+
+/// The start of a file goes without saying.
+fn is_somewhere(offset: &Option<u64>, _: &virtbus_xml::FormatOptions) -> bool {
+    offset.is_some_and(|it| it > 0)
 }
 
 /// `<hub type='usb'/>`.
@@ -51,7 +56,7 @@ pub enum HubKind {
 /// `<panic model='isa'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
 pub struct Panic {
-    #[xml(attr)]
+    #[xml(attr, fault = Unsupported)]
     pub model: Option<PanicModel>,
     #[xml(flatten)]
     pub info: Info,
@@ -70,11 +75,11 @@ pub enum PanicModel {
 #[derive(Debug, Clone, PartialEq, Xml)]
 #[xml(check = Shmem::check)]
 pub struct Shmem {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::slashless)]
     pub name: String,
     #[xml(attr)]
     pub role: Option<ShmemRole>,
-    #[xml(attr = "model/@type")]
+    #[xml(attr = "model/@type", required)]
     pub model: Option<ShmemModel>,
     #[xml(child)]
     pub size: Option<MegaSize>,
@@ -91,6 +96,7 @@ impl Shmem {
         if self.name.contains('/') {
             return Err(node.error(ErrorKind::Unsupported, "the name of shared memory contains '/'"));
         }
+        self.size = self.size.filter(|it| it.mib > 0);
         Ok(())
     }
 }
@@ -111,7 +117,7 @@ pub enum ShmemModel {
 /// `<server path='/tmp/socket'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct ShmemServer {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub path: Option<String>,
 }
 
@@ -180,7 +186,7 @@ pub struct IommuDriver {
     pub eim: Option<OnOff>,
     #[xml(attr)]
     pub iotlb: Option<OnOff>,
-    #[xml(attr)]
+    #[xml(attr, free, form = crate::forms::uint8)]
     pub aw_bits: Option<u32>,
     #[xml(attr)]
     pub dma_translation: Option<OnOff>,
@@ -217,7 +223,7 @@ pub struct VsockCid {
 pub struct Crypto {
     #[xml(attr)]
     pub model: CryptoModel,
-    #[xml(attr = "type", default = CryptoKind::Qemu)]
+    #[xml(attr = "type")]
     pub kind: CryptoKind,
     #[xml(child)]
     pub backend: CryptoBackend,
@@ -242,7 +248,7 @@ pub enum CryptoKind {
 pub struct CryptoBackend {
     #[xml(attr)]
     pub model: CryptoBackendModel,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::digits)]
     pub queues: Option<u32>,
 }
 
@@ -257,9 +263,9 @@ pub enum CryptoBackendModel {
 pub struct Pstore {
     #[xml(attr)]
     pub backend: PstoreBackend,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute_path)]
     pub path: Option<String>,
-    #[xml(child)]
+    #[xml(child, must)]
     pub size: Option<Size>,
     #[xml(flatten)]
     pub info: Info,

@@ -37,24 +37,35 @@ pub enum TpmModel {
 #[xml(tag = "type")]
 pub enum TpmBackend {
     Passthrough {
-        #[xml(attr = "device/@path")]
+        /// Said, but the chip knows better.
+        #[xml(attr, lenient, when = never)]
+        version: Option<TpmVersion>,
+        #[xml(attr = "device/@path", form = crate::forms::line)]
         device: Option<String>,
     },
     Emulator(TpmEmulator),
     External {
+        #[xml(attr, lenient, when = never)]
+        version: Option<TpmVersion>,
         #[xml(child)]
         source: Option<TpmSocket>,
     },
 }
 
+/// What is read and held against its list, and not kept.
+fn never<T>(_: &Option<T>, _: &virtbus_xml::FormatOptions) -> bool {
+    false
+}
+
 /// A software TPM that the daemon runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = TpmEmulator::check)]
 pub struct TpmEmulator {
     #[xml(attr)]
     pub version: Option<TpmVersion>,
     #[xml(attr)]
     pub persistent_state: Option<YesNo>,
-    #[xml(attr)]
+    #[xml(attr, free, form = crate::forms::uint8)]
     pub debug: Option<u32>,
     #[xml(attr = "encryption/@secret")]
     pub encryption: Option<uuid::Uuid>,
@@ -64,6 +75,14 @@ pub struct TpmEmulator {
     pub source: Option<TpmState>,
     #[xml(child)]
     pub profile: Option<TpmProfile>,
+}
+
+impl TpmEmulator {
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.active_pcr_banks = self.active_pcr_banks.filter(|it| *it != PcrBanks::default());
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
@@ -92,7 +111,7 @@ pub struct PcrBanks {
 pub struct TpmState {
     #[xml(attr = "type")]
     pub kind: TpmStateKind,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub path: String,
 }
 
@@ -105,11 +124,11 @@ pub enum TpmStateKind {
 /// `<profile source='local:restricted' name='x' removeDisabled='check'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct TpmProfile {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::profile)]
     pub source: Option<String>,
     #[xml(attr = "removeDisabled")]
     pub remove_disabled: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::profile)]
     pub name: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! `<video>`: graphics cards.
 
-use virtbus_xml::{OnOff, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 
 use super::{Info, VirtioOptions};
 
@@ -43,6 +43,7 @@ pub enum VgaConf {
 
 /// `<model type='virtio' heads='1' primary='yes'>`; sizes in KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(form = VideoModel::form)]
 pub struct VideoModel {
     #[xml(attr = "type", default, form = crate::forms::not_default)]
     pub kind: VideoKind,
@@ -64,6 +65,18 @@ pub struct VideoModel {
     pub acceleration: Option<Acceleration>,
     #[xml(child)]
     pub resolution: Option<Resolution>,
+}
+
+impl VideoModel {
+    /// The memories of QXL are of QXL alone.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let is_qxl = node.attr("type").is_some_and(|it| it.value() == "qxl");
+        match ["ram", "vgamem", "vram64"].iter().find(|it| node.attr(it).is_some() && !is_qxl) {
+            Some(stray) => Err(node.error(ErrorKind::Unknown, format!("{stray} is for type qxl"))),
+            None if node.attr("type").is_none() => Err(node.missing("@type")),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, XmlEnum)]
@@ -92,7 +105,7 @@ pub struct Acceleration {
     pub accel2d: Option<YesNo>,
     #[xml(attr)]
     pub accel3d: Option<YesNo>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub rendernode: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use crate::domain::security::SourceSecLabel;
 
 /// `type=` and everything that belongs to it, in the element of the device.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(tag = "type", fault = Unsupported)]
+#[xml(tag = "type", fault = Unsupported, form = Chardev::form)]
 pub enum Chardev {
     Null {
         #[xml(child)]
@@ -16,6 +16,8 @@ pub enum Chardev {
         #[xml(child)]
         log: Option<CharLog>,
     },
+    /// Meant where nothing is said.
+    #[xml(default)]
     Pty {
         /// The terminal QEMU opened; also `tty=` in old documents.
         #[xml(child, live)]
@@ -50,8 +52,10 @@ pub enum Chardev {
         log: Option<CharLog>,
     },
     Nmdm {
+        #[xml(child, omit_empty)]
+        source: Option<NullModem>,
         #[xml(child)]
-        source: NullModem,
+        log: Option<CharLog>,
     },
     QemuVdagent {
         #[xml(child)]
@@ -68,21 +72,65 @@ pub enum Chardev {
 }
 
 impl Chardev {
-    /// The path of a socket, which only channels may leave to the daemon.
+    /// What it needs and does not say; only channels may leave the path of a socket to the daemon.
     #[must_use]
-    pub fn lacks_path(&self) -> bool {
+    pub fn lacks(&self) -> Option<&'static str> {
+        let has_path = |it: &Option<CharSource>| it.as_ref().is_some_and(|it| it.path.is_some());
         match self {
-            Self::Unix { source, .. } => source.as_ref().is_none_or(|it| it.path.is_none()),
-            _ => false,
+            Self::Dev(it) | Self::File(it) | Self::Pipe(it) => (!has_path(&it.source)).then_some("path"),
+            Self::Unix { source, .. } => (!has_path(source)).then_some("path"),
+            Self::Tcp(it) => it.sources.first().is_none_or(|it| it.service.is_none()).then_some("service"),
+            Self::Udp(it) => {
+                let connects = |it: &&CharSource| it.mode != Some(CharSourceMode::Bind);
+                it.sources.iter().find(connects).is_none_or(|it| it.service.is_none()).then_some("service")
+            }
+            Self::Spiceport { channel, .. } | Self::Dbus { channel, .. } => channel.is_none().then_some("channel"),
+            Self::Nmdm { source, .. } => match source {
+                Some(NullModem { master: Some(_), slave: Some(_) }) => None,
+                Some(NullModem { master: Some(_), .. }) => Some("slave"),
+                _ => Some("master"),
+            },
+            Self::Null { .. }
+            | Self::Vc { .. }
+            | Self::Pty { .. }
+            | Self::Stdio { .. }
+            | Self::Spicevmc { .. }
+            | Self::QemuVdagent { .. } => None,
         }
     }
 
-    pub(super) fn check_path(&self, node: Node<'_>) -> Result<(), Error> {
-        if self.lacks_path() {
-            return Err(node.error(ErrorKind::Internal, "the character device has no source path"));
+    /// In strict reading any kind may have all parts of a source, and passes over what it does not know.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let bare = node.is("console") && node.elements().next().is_none();
+        if node.attr("type").is_none() && !bare {
+            return Err(node.missing("@type"));
         }
-        Ok(())
+        if node.attr("type").is_some() && matches!(node.local_name(), "serial" | "parallel" | "console") {
+            virtbus_xml::form::attr::<String>(node, &[], "tty", false, false, Some(crate::forms::absolute_path))?;
+        }
+        for source in node.children("source") {
+            for name in ["mode", "path", "host", "service", "channel", "master", "slave"] {
+                let _ = source.attr(name);
+            }
+            virtbus_xml::form::attr::<OnOff>(source, &[], "append", false, false, None)?;
+            virtbus_xml::form::attr::<YesNo>(source, &[], "tls", false, false, None)?;
+            virtbus_xml::form::child::<Reconnect>(source, &[], "reconnect", false, None)?;
+            virtbus_xml::form::children::<SourceSecLabel>(source, &[], "seclabel", false, None)?;
+            Vdagent::examine(source)?;
+        }
+        virtbus_xml::form::attr::<ProtocolKind>(node, &["protocol"], "type", false, false, None)?;
+        virtbus_xml::form::child::<CharLog>(node, &[], "log", false, None)
     }
+}
+
+/// A mode is told of what connects or waits; elsewhere nobody asks.
+fn check_mode(node: Node<'_>) -> Result<(), Error> {
+    for source in node.children("source") {
+        if let Some(mode) = source.attr("mode") {
+            mode.read::<CharSourceMode>()?;
+        }
+    }
+    Ok(())
 }
 
 /// A back end that is one path.
@@ -96,10 +144,16 @@ pub struct PathChardev {
 }
 
 impl PathChardev {
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        if self.source.as_ref().is_none_or(|it| it.path.is_none()) {
-            return Err(node.error(ErrorKind::Internal, "the character device has no source path"));
+        let is_file = node.attr("type").is_some_and(|it| it.value() == "file");
+        if let Some(source) = &mut self.source {
+            (source.mode, source.host, source.service) = (None, None, None);
+            (source.tls, source.reconnect) = (None, None);
+            source.append = source.append.filter(|_| is_file);
         }
+        // Without a path there is no source.
+        self.source = self.source.take().filter(|it| it.path.is_some());
         Ok(())
     }
 }
@@ -119,6 +173,7 @@ pub struct SocketChardev {
 
 impl SocketChardev {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        check_mode(node)?;
         let is_udp = node.attr("type").is_some_and(|it| it.value() == "udp");
         if is_udp {
             self.protocol = None;
@@ -128,18 +183,12 @@ impl SocketChardev {
         }
         for source in &mut self.sources {
             source.mode = source.mode.or(Some(CharSourceMode::Connect));
+            (source.path, source.append) = (None, None);
+            if is_udp {
+                (source.tls, source.reconnect) = (None, None);
+            }
         }
-        let connect = |it: &&CharSource| it.mode != Some(CharSourceMode::Bind);
-        let complete = if is_udp {
-            self.sources.iter().find(connect).is_some_and(|it| it.service.is_some())
-        } else {
-            self.sources.first().is_some_and(|it| it.service.is_some())
-        };
-        if complete {
-            Ok(())
-        } else {
-            Err(node.error(ErrorKind::Internal, "the character device has no source service"))
-        }
+        Ok(())
     }
 }
 
@@ -147,15 +196,15 @@ impl SocketChardev {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct NullModem {
     #[xml(attr)]
-    pub master: String,
+    pub master: Option<String>,
     #[xml(attr)]
-    pub slave: String,
+    pub slave: Option<String>,
 }
 
 /// `<source>`: which fields count depends on the kind.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
 pub struct CharSource {
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub mode: Option<CharSourceMode>,
     #[xml(attr)]
     pub host: Option<String>,
@@ -191,7 +240,10 @@ pub struct Reconnect {
 
 impl Reconnect {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        if self.enabled.is_on() && self.timeout.is_none() { Err(node.missing("@timeout")) } else { Ok(()) }
+        if self.enabled.is_on() && self.timeout.is_none() {
+            return Err(node.error(ErrorKind::BadValue, "a reconnect that is enabled needs a timeout"));
+        }
+        Ok(())
     }
 }
 
@@ -199,7 +251,7 @@ impl Reconnect {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(absent = CharLog::has_no_file)]
 pub struct CharLog {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::absolute_path)]
     pub file: String,
     #[xml(attr)]
     pub append: Option<OnOff>,

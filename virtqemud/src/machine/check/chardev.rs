@@ -1,0 +1,66 @@
+//! Character devices: what their back ends must say, and which ports a viewer can be behind.
+
+use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::Devices;
+use virtbus_schema::domain::device::chardev::{ChannelTarget, Chardev, Console, ConsoleTargetKind};
+use virtbus_schema::domain::device::redirected::SmartcardKind;
+use virtbus_schema::domain::device::rng::RngBackend;
+
+use super::unsupported;
+
+pub(super) fn check(devices: &Devices) -> Result<()> {
+    for it in &devices.smartcards {
+        if let SmartcardKind::Passthrough(chardev) = &it.card {
+            complete(chardev)?;
+        }
+    }
+    let serials = devices.serials.iter().map(|it| &it.chardev);
+    for chardev in serials.chain(devices.parallels.iter().map(|it| &it.chardev)) {
+        complete(chardev)?;
+        no_viewer(chardev)?;
+    }
+    for it in &devices.channels {
+        // The path of a channel's socket is chosen at each start.
+        if !matches!(it.chardev, Chardev::Unix { .. }) {
+            complete(&it.chardev)?;
+        }
+        if !matches!(it.target, ChannelTarget::Virtio { .. }) {
+            no_viewer(&it.chardev)?;
+        }
+    }
+    // The first console may be the first serial port under another name.
+    for it in devices.consoles.iter().skip(usize::from(devices.consoles.first().is_some_and(is_serial))) {
+        complete(&it.chardev)?;
+        if it.target.is_none_or(|it| it.kind != Some(ConsoleTargetKind::Virtio)) {
+            no_viewer(&it.chardev)?;
+        }
+    }
+    for it in &devices.rngs {
+        if let RngBackend::Egd(chardev) = &it.backend {
+            complete(chardev)?;
+        }
+    }
+    devices.redirdevs.iter().try_for_each(|it| complete(&it.chardev))
+}
+
+fn is_serial(it: &Console) -> bool {
+    it.target.is_none_or(|it| matches!(it.kind, None | Some(ConsoleTargetKind::Serial)))
+}
+
+fn complete(chardev: &Chardev) -> Result<()> {
+    match chardev.lacks() {
+        Some("channel") => unsupported("Missing source channel attribute for char device"),
+        Some(what @ ("path" | "service")) => {
+            Err(Error::internal(format!("Missing source {what} attribute for char device")))
+        }
+        // A null modem is none of QEMU's: it is refused at the start.
+        _ => Ok(()),
+    }
+}
+
+fn no_viewer(chardev: &Chardev) -> Result<()> {
+    match chardev {
+        Chardev::Spicevmc { .. } => unsupported("spicevmc device type only supports virtio"),
+        _ => Ok(()),
+    }
+}
