@@ -71,13 +71,32 @@ pub fn create(network: &Network, bridge: &str) -> Result<()> {
         }
         other => other,
     };
-    made.map_err(|error| {
-        if settings.vlan_filtering == Some(true) && error.is_unsupported() {
-            let text = format!("bridge '{bridge}': macTableManager='libvirt' needs a kernel that filters by VLAN");
-            return Error::new(ErrorCode::ConfigUnsupported, text).in_domain(ErrorDomain::Network);
-        }
-        refused(&error)
-    })
+    made.map_err(|error| explained(bridge, settings.vlan_filtering == Some(true), &error))
+}
+
+/// Makes a bridge of the host's own as a network says that guests are plugged into: it is left in all else.
+///
+/// # Errors
+/// As [`create`].
+pub fn prepare(network: &Network, bridge: &str) -> Result<()> {
+    let manager = network.bridge.as_ref().and_then(|bridge| bridge.mac_table_manager);
+    if manager != Some(MacTableManager::Libvirt) {
+        return Ok(());
+    }
+    let settings = netlink::Bridge { vlan_filtering: Some(true), ..netlink::Bridge::default() };
+    let set = Netlink::open().and_then(|mut netlink| netlink.set_bridge(bridge, &settings));
+    set.map_err(|error| explained(bridge, true, &error))
+}
+
+/// A kernel that lacks the filtering says no more than that it does not do it.
+fn explained(bridge: &str, filters: bool, error: &netlink::Error) -> Error {
+    if filters && error.is_unsupported() {
+        let text = format!(
+            "bridge '{bridge}': macTableManager='libvirt' needs a kernel that filters by VLAN (CONFIG_BRIDGE_VLAN_FILTERING)"
+        );
+        return Error::new(ErrorCode::ConfigUnsupported, text).in_domain(ErrorDomain::Network);
+    }
+    refused(error)
 }
 
 fn settings(network: &Network) -> netlink::Bridge {

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use virtbus_host::hook::Hooks;
+
 use crate::dhcp::Places;
 
 /// All the engine is told.
@@ -14,6 +16,8 @@ pub struct Config {
     pub run: PathBuf,
     /// dnsmasq, its files and its helper.
     pub dnsmasq: Places,
+    /// The scripts that are told of networks.
+    pub hooks: Hooks,
     /// `network:///system` or `network:///session`.
     pub uri: String,
 }

@@ -13,6 +13,7 @@ pub mod driver;
 mod fault;
 pub mod firewall;
 pub mod forward;
+mod hook;
 mod network;
 mod pool;
 mod port;

@@ -45,8 +45,9 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     let _files = BoundFiles::of(&listeners);
     let peers = neighbour::bind(&started.paths.peer_socket(PROGRAM.name))?;
 
-    let engine = Networkd::new(config, firewall::choose());
+    let engine = Networkd::new(config, firewall::choose(started.paths.is_session()));
     engine.load().await?;
+    engine.recover().await;
     let start_of_host = engine.start_of_host();
     let driver: Arc<dyn NetworkDriver> = Arc::new(engine.clone());
     let (tasks, supervisor) = Tasks::new();
@@ -76,7 +77,6 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     notify::ready();
     let begin = engine.clone();
     drop(tasks::spawn("first steps", async move {
-        begin.recover().await;
         begin.start_with_host(start_of_host).await;
         begin.keep_rules().await;
     }));

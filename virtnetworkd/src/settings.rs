@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use virtbus_daemon::Paths;
 use virtbus_daemon::config::{Config as File, ConfigError};
+use virtbus_host::hook::Hooks;
 use virtnetworkd::config::Config;
 use virtnetworkd::dhcp::Places;
 
@@ -17,7 +18,11 @@ const HELPER: &str = "/usr/lib/virtbus/virtbus_leaseshelper";
 pub(crate) fn read(paths: &Paths) -> Result<Config, ConfigError> {
     let file = File::read(&paths.config_file("network"), false)?;
     if file.choice("firewall_backend", &["nftables", "iptables"])? == Some("iptables") {
-        tracing::warn!("network.conf: firewall_backend: rules are made by nftables, which iptables' own do not hinder");
+        // Rules of either kind are the same kernel's; iptables' own go on beside them.
+        tracing::warn!(
+            "network.conf: firewall_backend = \"iptables\" is taken as \"nftables\": rules are made in a table of their own, \
+             beside what iptables has"
+        );
     }
     for unknown in file.unknown() {
         tracing::warn!("{unknown}");
@@ -32,6 +37,7 @@ pub(crate) fn read(paths: &Paths) -> Result<Config, ConfigError> {
         definitions: paths.network_definitions(),
         run: paths.network_run(),
         dnsmasq: places,
+        hooks: Hooks::new(paths.hooks()),
         uri: format!("network:///{}", paths.uri_path()),
     })
 }

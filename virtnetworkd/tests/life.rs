@@ -199,3 +199,56 @@ fn guests_plug_in_and_out() {
         engine.destroy(&it).await.expect("stopped");
     });
 }
+
+#[test]
+fn hooks_are_told_and_may_refuse() {
+    alone(async {
+        let stand = Stand::new();
+        let log = stand.hooks().join("log");
+        let hook = format!(
+            "#!/bin/sh\necho \"$@\" >> {log}\ncat > {log}.document\n[ ! -e {log}.no-$2 ] || {{ echo no $2 >&2; exit 1; }}\n",
+            log = log.display()
+        );
+        std::fs::create_dir_all(stand.hooks()).expect("made");
+        std::fs::write(stand.hooks().join("network"), hook).expect("written");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(stand.hooks().join("network"), mode).expect("set");
+        let refuse = |operation: &str, no: bool| {
+            let file = stand.hooks().join(format!("log.no-{operation}"));
+            if no { std::fs::write(file, "").expect("written") } else { std::fs::remove_file(file).expect("removed") }
+        };
+        let said = || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let _ = std::fs::remove_file(&log);
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let engine = stand.engine().await;
+        let it = engine.define(network(NAT), NetworkDefineFlags::empty()).await.expect("defined");
+        for operation in ["start", "started"] {
+            refuse(operation, true);
+            let refused = engine.start(&it).await.unwrap_err();
+            assert_eq!(refused.code, ErrorCode::HookScriptFailed);
+            assert!(refused.detail.contains(&format!("no {operation}")), "{refused}");
+            assert!(!stand.has_device("virbr0") && stand.dnsmasq("default").is_none());
+            assert!(!engine.is_active(&it).expect("defined"));
+            refuse(operation, false);
+        }
+        let all = ["default start begin -", "default started begin -", "default stopped end -"];
+        assert_eq!(said(), [&[all[0], all[2]][..], &all[..]].concat());
+        engine.start(&it).await.expect("started");
+        let uuid = "09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f";
+        refuse("port-created", true);
+        let refused = engine.create_port(&it, port(uuid), PortCreateFlags::empty()).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::HookScriptFailed);
+        assert!(engine.ports(&it).expect("known").is_empty());
+        refuse("port-created", false);
+        let plugged = engine.create_port(&it, port(uuid), PortCreateFlags::empty()).await.expect("plugged in");
+        let document = std::fs::read_to_string(stand.hooks().join("log.document")).expect("written");
+        assert!(document.starts_with("<hookData>\n  <network connections='1'>"), "{document}");
+        assert!(document.contains("\n  <networkport>\n") && document.ends_with("\n</hookData>"), "{document}");
+        engine.delete_port(&plugged).await.expect("unplugged");
+        engine.destroy(&it).await.expect("stopped");
+        let ports = ["default port-created begin -", "default port-created begin -", "default port-deleted begin -"];
+        assert_eq!(said(), [&all[..2], &ports[..], &all[2..]].concat());
+    });
+}

@@ -10,6 +10,7 @@ pub mod cpu;
 pub mod cpuid;
 pub mod fd;
 pub mod file;
+pub mod hook;
 pub mod image;
 pub mod inherited;
 pub mod kvm;

@@ -1,12 +1,13 @@
 //! Tap devices: the host's end of a guest's network card.
 //!
 //! A device lives as long as a descriptor of it is open somewhere, so a daemon that dies leaves nothing behind, and a
-//! guest that outlives the daemon keeps its network. Which bridge, address or size, the caller knows.
+//! guest that outlives the daemon keeps its network. Macvtap devices stay until they are removed. Which bridge, address or
+//! size, the caller knows.
 
 use std::ffi::{c_char, c_int, c_short};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Longest name of a network device, without the terminating zero.
 const LONGEST_NAME: usize = libc::IFNAMSIZ - 1;
@@ -55,10 +56,9 @@ pub fn create(name: &str, queues: usize, virtio_header: bool) -> io::Result<Tap>
 /// guest. Unlike a tap device it stays when its last descriptor is closed.
 ///
 /// # Errors
-/// `NotFound` when there is no such device, or no node of it in /dev: the kernel's own file system must be mounted there.
+/// `NotFound` when there is no such device; as open(2) of its node in /dev and TUNSETIFF.
 pub fn open_macvtap(name: &str, queues: usize, virtio_header: bool) -> io::Result<Tap> {
-    let index = nix::net::if_::if_nametoindex(checked(name)?)?;
-    let node = format!("/dev/tap{index}");
+    let node = Node::of(name)?;
     let mut flags = libc::IFF_TAP | libc::IFF_NO_PI;
     if virtio_header {
         flags |= libc::IFF_VNET_HDR;
@@ -68,14 +68,58 @@ pub fn open_macvtap(name: &str, queues: usize, virtio_header: bool) -> io::Resul
     }
     let mut tap = Tap { name: name.to_owned(), queues: Vec::new() };
     for _ in 0..queues.max(1) {
-        let opened = std::fs::OpenOptions::new().read(true).write(true).open(&node);
-        let fd: OwnedFd = opened.map_err(|error| io::Error::new(error.kind(), format!("{node}: {error}")))?.into();
+        let opened = std::fs::OpenOptions::new().read(true).write(true).open(&node.path);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", node.path.display()));
+        let fd: OwnedFd = opened.map_err(named)?.into();
         let mut request = request(name)?;
         request.ifr_ifru.ifru_flags = c_short::try_from(flags).map_err(|_| io::ErrorKind::InvalidInput)?;
         ioctl(&fd, libc::TUNSETIFF, &mut request)?;
         tap.queues.push(fd);
     }
     Ok(tap)
+}
+
+/// The node by which a macvtap device is opened.
+#[derive(Debug)]
+struct Node {
+    path: PathBuf,
+    /// Whether it was made here, and goes again.
+    own: bool,
+}
+
+impl Node {
+    /// The kernel's own, `/dev/tapN`. Devices of two network namespaces can have one number and so one name there, and not
+    /// every /dev is the kernel's: then one is made beside.
+    fn of(name: &str) -> io::Result<Self> {
+        use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+        use std::os::unix::fs::MetadataExt;
+        let index = nix::net::if_::if_nametoindex(checked(name)?)?;
+        let path = PathBuf::from(format!("/dev/tap{index}"));
+        // Where sysfs is another namespace's, the kernel's node is all there is to go by.
+        let said = crate::sysfs::text(&class(name)?.join(format!("tap{index}/dev")));
+        let said = said.as_deref().and_then(|it| it.split_once(':'));
+        let Some((Ok(major), Ok(minor))) = said.map(|(major, minor)| (major.parse(), minor.parse())) else {
+            return Ok(Self { path, own: false });
+        };
+        let device = makedev(major, minor);
+        if std::fs::metadata(&path).is_ok_and(|it| it.rdev() == device) {
+            return Ok(Self { path, own: false });
+        }
+        let path = PathBuf::from(format!("/dev/.{name}-{major}-{minor}"));
+        match mknod(&path, SFlag::S_IFCHR, Mode::S_IRUSR | Mode::S_IWUSR, device) {
+            Ok(()) | Err(nix::errno::Errno::EEXIST) => Ok(Self { path, own: true }),
+            Err(error) => Err(io::Error::from(error)),
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.own {
+            // One that is left is found by the next who needs it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Sets the hardware address of device `name`.
@@ -205,7 +249,7 @@ pub fn counters(name: &str) -> io::Result<Counters> {
     })
 }
 
-fn class(name: &str) -> io::Result<std::path::PathBuf> {
+fn class(name: &str) -> io::Result<PathBuf> {
     checked(name)?;
     Ok(Path::new("/sys/class/net").join(name))
 }

@@ -19,6 +19,8 @@ use crate::network::{
 };
 use crate::registry::Wanted;
 
+/// How long clients wait for networks that ran before.
+const RECOVERED: Duration = Duration::from_secs(20);
 /// How long rules that were put back are left alone.
 const RULES_AGAIN: Duration = Duration::from_secs(1);
 
@@ -93,16 +95,23 @@ impl Networkd {
     }
 
     /// Sees that what networks that ran before this daemon need is there: rules, addresses, servers. What ended with the host
-    /// or by hand is off.
+    /// or by hand is off. For before anyone asks about networks; one that takes very long is looked after in the background.
     pub async fn recover(&self) {
-        self.reload().await;
-        let running = self.shared.registry.all().into_iter().filter(|it| it.view().live.is_some());
-        join_all(running.map(|handle| async move {
-            if let Err(error) = handle.tell(&self.shared, Command::Recover).await {
-                tracing::error!(network = %handle.view().name, "not as it should be: {error}");
-            }
-        }))
-        .await;
+        let engine = self.clone();
+        let mut done = virtbus_host::task::spawn("recover networks", async move {
+            engine.reload().await;
+            let running = engine.shared.registry.all().into_iter().filter(|it| it.view().live.is_some());
+            join_all(running.map(|handle| engine.recover_one(handle))).await;
+        });
+        if tokio::time::timeout(RECOVERED, &mut done).await.is_err() {
+            tracing::warn!("networks that ran before are still being looked after; calls are answered meanwhile");
+        }
+    }
+
+    async fn recover_one(&self, handle: Handle) {
+        if let Err(error) = handle.tell(&self.shared, Command::Recover).await {
+            tracing::error!(network = %handle.view().name, "not as it should be: {error}");
+        }
     }
 
     /// Puts the rules of all active networks in place again, after others have taken them away.

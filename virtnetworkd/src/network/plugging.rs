@@ -16,6 +16,7 @@ use crate::bandwidth::{self, Guarantee};
 use crate::blocking::call;
 use crate::dhcp::macs;
 use crate::fault::{self, Faults as _};
+use crate::hook::{self, Operation};
 use crate::port;
 
 impl Owner {
@@ -41,8 +42,20 @@ impl Owner {
         }
         self.note_mac(&port, true).await;
         let mut ports = live.ports;
-        ports.insert(port.uuid, port);
-        self.set_ports(ports).await
+        ports.insert(port.uuid, Arc::clone(&port));
+        self.set_ports(ports).await?;
+        let told = self.tell_hooks(Operation::PortCreated, &port).await;
+        if told.is_err()
+            && let Err(error) = self.unplug(port.uuid).await
+        {
+            tracing::error!(network = %self.view.name, "port {} stays: {error}", port.uuid);
+        }
+        told
+    }
+
+    async fn tell_hooks(&self, what: Operation, port: &NetworkPort) -> Result<()> {
+        let Some(live) = &self.view.live else { return Ok(()) };
+        hook::tell(&self.shared.config.hooks, what, &live.shown, Some(port)).await
     }
 
     pub(super) async fn set_port(&mut self, uuid: Uuid, limits: Option<Bandwidth>) -> Result<()> {
@@ -70,13 +83,22 @@ impl Owner {
     }
 
     pub(super) async fn delete_port(&mut self, uuid: Uuid) -> Result<()> {
+        let port = self.unplug(uuid).await?;
+        if let Err(error) = self.tell_hooks(Operation::PortDeleted, &port).await {
+            tracing::warn!(network = %self.view.name, "{error}");
+        }
+        Ok(())
+    }
+
+    async fn unplug(&mut self, uuid: Uuid) -> Result<Arc<NetworkPort>> {
         let mut live = self.view.running()?.clone();
         let port = live.ports.remove(&uuid).ok_or_else(|| fault::no_port(uuid))?;
         let (files, name) = (self.shared.status.clone(), self.view.name.to_string());
         call(format!("port {uuid}"), move || files.remove_port(&name, uuid)).await?;
         self.end_guarantee(&live.document, &port, port::floor_sum(live.ports.values().map(|it| &**it))).await;
         self.note_mac(&port, false).await;
-        self.set_ports(live.ports).await
+        self.set_ports(live.ports).await?;
+        Ok(port)
     }
 
     async fn set_ports(&mut self, ports: port::Ports) -> Result<()> {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::blocking::call;
 use crate::dhcp::{self, Server};
+use crate::hook::{self, Operation};
 use crate::{address, bridge, fault, forward, port};
 
 /// Classes of a bridge's queue that are the network's own: 0 to this one.
@@ -44,23 +45,36 @@ impl Owner {
         self.view.live = Some(Live::new(Arc::clone(&document), BTreeMap::new()));
         let saved = self.save_status().await;
         let up = match saved {
-            Ok(()) => self.raise(document).await,
+            Ok(()) => self.raise_as_hooks_will(&document).await,
             Err(error) => Err(error),
         };
         if let Err(error) = up {
             self.view.live = None;
             self.remove_files().await;
+            hook::note(&self.shared.config.hooks, Operation::Stopped, &document, None).await;
             return Err(error);
         }
         self.emit_lifecycle(NetworkLifecycle::Started);
         Ok(())
     }
 
-    async fn raise(&mut self, document: Arc<Network>) -> Result<()> {
-        if !document.mode().has_own_bridge() {
-            return Ok(());
+    async fn raise_as_hooks_will(&mut self, document: &Arc<Network>) -> Result<()> {
+        hook::tell(&self.shared.config.hooks, Operation::Start, document, None).await?;
+        self.raise(Arc::clone(document)).await?;
+        let refused = hook::tell(&self.shared.config.hooks, Operation::Started, document, None).await;
+        if refused.is_err()
+            && let Err(error) = starting::take_down(&self.shared, Arc::clone(document), self.server.take()).await
+        {
+            tracing::error!(network = %self.view.name, "taking it down: {error}");
         }
+        refused
+    }
+
+    async fn raise(&mut self, document: Arc<Network>) -> Result<()> {
         let name = document.bridge_name().unwrap_or_default().to_owned();
+        if !document.mode().has_own_bridge() {
+            return call(format!("bridge '{name}'"), move || bridge::prepare(&document, &name)).await;
+        }
         let bridged = Bridged::make(&self.shared, document, &name).await?;
         self.server = bridged.address().await?.filter().await?.serve().await?.hand_over();
         Ok(())
@@ -75,6 +89,7 @@ impl Owner {
         }
         self.view.live = None;
         self.remove_files().await;
+        hook::note(&self.shared.config.hooks, Operation::Stopped, &document, None).await;
         self.emit_lifecycle(NetworkLifecycle::Stopped);
         down
     }

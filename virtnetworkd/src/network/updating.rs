@@ -8,6 +8,7 @@ use virtbus_schema::{Network, NetworkSection, SectionKind};
 use super::Owner;
 use crate::dhcp::{self, Server};
 use crate::firewall::Started;
+use crate::hook::{self, Operation};
 use crate::update;
 
 impl Owner {
@@ -38,6 +39,8 @@ impl Owner {
         if let Some(definition) = definition {
             self.save_definition(definition).await?;
         }
+        let document = self.view.document()?;
+        hook::note(&self.shared.config.hooks, Operation::Updated, &document, None).await;
         Ok(())
     }
 

@@ -57,6 +57,10 @@ impl Stand {
         self.root.path().join("dnsmasq")
     }
 
+    pub(crate) fn hooks(&self) -> PathBuf {
+        self.root.path().join("hooks")
+    }
+
     /// A daemon's engine, as far as it comes before its clients do.
     pub(crate) async fn engine(&self) -> Networkd {
         let config = Config {
@@ -68,9 +72,10 @@ impl Stand {
                 dnsmasq: PathBuf::from("dnsmasq"),
                 helper: PathBuf::from(env!("CARGO_BIN_EXE_virtbus_leaseshelper")),
             },
+            hooks: virtbus_host::hook::Hooks::new(self.hooks()),
             uri: "network:///system".to_owned(),
         };
-        let engine = Networkd::new(config, firewall::choose());
+        let engine = Networkd::new(config, firewall::choose(false));
         engine.load().await.expect("loads");
         engine.recover().await;
         engine
