@@ -57,11 +57,11 @@ pub struct Domain {
     #[xml(child, default)]
     pub memory: Memory,
     /// What the balloon leaves it; absent means all.
-    #[xml(child = "currentMemory")]
+    #[xml(child = "currentMemory", blank)]
     pub current_memory: Option<virtbus_xml::Size>,
     #[xml(child, omit_empty)]
     pub blkiotune: Option<BlkioTune>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub memtune: Option<MemoryTune>,
     #[xml(child = "memoryBacking", omit_empty)]
     pub memory_backing: Option<MemoryBacking>,
@@ -99,13 +99,13 @@ pub struct Domain {
     pub cpu: Option<Cpu>,
     #[xml(child, default)]
     pub clock: Clock,
-    #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported, form = crate::forms::ending)]
+    #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported, form = crate::forms::ending, blank)]
     pub on_poweroff: LifecycleAction,
-    #[xml(child, default = LifecycleAction::Restart, fault = Unsupported, form = crate::forms::ending)]
+    #[xml(child, default = LifecycleAction::Restart, fault = Unsupported, form = crate::forms::ending, blank)]
     pub on_reboot: LifecycleAction,
-    #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported)]
+    #[xml(child, default = LifecycleAction::Destroy, fault = Unsupported, blank)]
     pub on_crash: LifecycleAction,
-    #[xml(child, fault = Unsupported)]
+    #[xml(child, fault = Unsupported, blank)]
     pub on_lockfailure: Option<LockFailureAction>,
     #[xml(child, omit_empty)]
     pub pm: Option<PowerManagement>,

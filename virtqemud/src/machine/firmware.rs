@@ -52,7 +52,8 @@ pub(super) fn settle(domain: &mut Domain, installed: Option<&Installed>) -> Resu
         }
         loader.kind.get_or_insert(LoaderKind::Rom);
     }
-    if let Some(nvram) = domain.os.nvram.as_mut().filter(|it| it.path.is_some() || it.source.is_some()) {
+    let rom = domain.os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Rom));
+    if let Some(nvram) = domain.os.nvram.as_mut().filter(|it| !rom && (it.path.is_some() || it.source.is_some())) {
         nvram.format.get_or_insert(FirmwareFormat::Raw);
     }
     let path = domain.os.loader.as_ref().and_then(|it| it.path.clone());

@@ -22,7 +22,7 @@ pub(super) fn board(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     controller::number(&mut domain.devices.controllers);
     let devices = &mut domain.devices;
     let has_usb = devices.controllers.iter().any(|it| it.kind == ControllerKind::Usb);
-    if board.has_pci() && !has_usb {
+    if board != Board::IsaPc && !has_usb {
         let mut usb = Controller::new(ControllerKind::Usb, 0);
         usb.model = match board {
             Board::Q35 if caps.has("qemu-xhci") => Some("qemu-xhci".to_owned()),
@@ -38,7 +38,7 @@ pub(super) fn board(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         Board::Q35 => root(&mut devices.controllers, "pcie-root")?,
         Board::IsaPc | Board::Microvm | Board::Other => {}
     }
-    if devices.memballoons.is_empty() && board != Board::Other {
+    if devices.memballoons.is_empty() {
         devices.memballoons.push(Memballoon::new(MemballoonModel::Virtio));
     }
     let itco = |it: &Watchdog| it.model == WatchdogModel::Itco;

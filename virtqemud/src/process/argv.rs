@@ -141,9 +141,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     }
     let none = virtbus_schema::domain::Features::default();
     let features = domain.features.as_ref().unwrap_or(&none);
-    if let Some(model) =
-        cpu::model(domain.cpu.as_ref(), features, Some(&domain.clock), devices.kvm, caps.arch != "i686")?
-    {
+    if let Some(model) = cpu::model(domain, features, devices.kvm, caps.arch != "i686")? {
         line.option("-cpu", model);
     }
     firmware::bios(domain, &mut line);

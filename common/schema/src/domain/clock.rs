@@ -4,19 +4,19 @@ use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
 
 /// `<clock offset='utc'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(check = Clock::check)]
+#[xml(check = Clock::check, form = Clock::form)]
 pub struct Clock {
-    #[xml(attr, default = ClockOffset::Utc, fault = Unsupported)]
+    #[xml(attr, default = ClockOffset::Utc, fault = Unsupported, blank, must)]
     pub offset: ClockOffset,
     /// Seconds, or `reset`.
-    #[xml(attr, form = crate::forms::adjustment)]
+    #[xml(attr, form = crate::forms::adjustment, blank)]
     pub adjustment: Option<String>,
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr, lenient)]
     pub basis: Option<ClockBasis>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::timezone, blank)]
     pub timezone: Option<String>,
     /// Seconds since the epoch, for an absolute clock.
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub start: Option<u64>,
     #[xml(children = "timer")]
     pub timers: Vec<Timer>,
@@ -38,8 +38,18 @@ impl Default for Clock {
 impl Clock {
     /// Keeps what belongs to the offset, in the reference's normal form.
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let said = |name: &str| node.attr(name).filter(|it| !it.value().is_empty());
         match self.offset {
-            ClockOffset::Utc | ClockOffset::Localtime => self.complete_fixed(),
+            ClockOffset::Utc | ClockOffset::Localtime => {
+                let unknown = |it: &String| it != "reset" && seconds(Some(it)).is_none();
+                if let Some(text) = self.adjustment.as_ref().filter(|it| unknown(it)) {
+                    return Err(node.error(ErrorKind::BadValue, format!("'{text}' is neither 'reset' nor seconds")));
+                }
+                self.complete_fixed();
+            }
+            ClockOffset::Variable if self.basis.is_none() && said("basis").is_some() => {
+                return Err(node.error(ErrorKind::Unsupported, "the basis is neither 'utc' nor 'localtime'"));
+            }
             ClockOffset::Variable => {
                 self.adjustment = Some(seconds(self.adjustment.as_deref()).unwrap_or(0).to_string());
                 self.basis = self.basis.or(Some(ClockBasis::Utc));
@@ -59,6 +69,30 @@ impl Clock {
             self.start = None;
         }
         Ok(())
+    }
+
+    /// Each offset has attributes of its own.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let offset = node.attr("offset").map(|it| it.value()).unwrap_or_default();
+        let (own, needed): (&[&str], _) = match offset {
+            "timezone" => (&["timezone"], None),
+            "variable" => (&["adjustment", "basis"], None),
+            "absolute" => (&["start"], Some("start")),
+            _ => (&["adjustment"], None),
+        };
+        let all = ["adjustment", "basis", "timezone", "start"];
+        if let Some(stray) = all.into_iter().find(|it| !own.contains(it) && node.attr(it).is_some()) {
+            return Err(
+                node.error(ErrorKind::Unknown, format!("'{stray}' is not for clocks with the offset '{offset}'"))
+            );
+        }
+        if offset == "variable" && node.attr("adjustment").is_some_and(|it| it.value() == "reset") {
+            return Err(node.error(ErrorKind::Unknown, "a variable clock is not reset"));
+        }
+        match needed.filter(|it| node.attr(it).is_none()) {
+            Some(needed) => Err(node.missing(&format!("@{needed}"))),
+            None => Ok(()),
+        }
     }
 
     /// A fixed offset with an adjustment in seconds is a variable one on that basis.
@@ -97,6 +131,7 @@ pub enum ClockBasis {
 
 /// `<timer name='rtc' tickpolicy='catchup'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = Timer::check, form = Timer::form)]
 pub struct Timer {
     #[xml(attr)]
     pub name: TimerName,
@@ -113,6 +148,38 @@ pub struct Timer {
     pub mode: Option<TimerMode>,
     #[xml(child)]
     pub catchup: Option<Catchup>,
+}
+
+impl Timer {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.frequency = self.frequency.filter(|it| *it > 0);
+        if self.catchup.is_some() && self.tickpolicy != Some(TickPolicy::Catchup) {
+            return Err(node.error(ErrorKind::BadValue, "<catchup> is only for tickpolicy='catchup'"));
+        }
+        let nothing = |it: u32| it == 0;
+        if let Some(it) = &mut self.catchup {
+            for number in [&mut it.threshold, &mut it.slew, &mut it.limit] {
+                *number = number.filter(|it| !nothing(*it));
+            }
+        }
+        self.catchup = self.catchup.filter(|it| *it != Catchup::default());
+        Ok(())
+    }
+
+    /// Which attributes a timer of each name has.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let name = node.attr("name").map(|it| it.value()).unwrap_or_default();
+        let foreign: &[&str] = match name {
+            "platform" | "rtc" => &["frequency", "mode"],
+            "tsc" => &["track"],
+            "kvmclock" | "hypervclock" => &["track", "frequency", "mode", "tickpolicy"],
+            _ => &["track", "frequency", "mode"],
+        };
+        match foreign.iter().find(|it| node.attr(it).is_some()) {
+            Some(stray) => Err(node.error(ErrorKind::Unknown, format!("'{stray}' is not for a timer called '{name}'"))),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]

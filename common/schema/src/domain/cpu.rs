@@ -4,7 +4,7 @@ use virtbus_xml::{CpuSet, Error, ErrorKind, Node, OnOff, Size, Unit, Xml, XmlEnu
 
 /// `<cpu>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = Cpu::check)]
+#[xml(check = Cpu::check, form = Cpu::form)]
 pub struct Cpu {
     #[xml(attr, fault = Unsupported)]
     pub mode: Option<CpuMode>,
@@ -38,8 +38,13 @@ impl Cpu {
         if self.vendor.is_some() && !has_model {
             return Err(node.error(ErrorKind::BadValue, "a CPU vendor needs a CPU model"));
         }
+        self.model = self.model.take().filter(|it| !it.name.is_empty());
         if self.mode.is_none() && has_model {
             self.mode = Some(CpuMode::Custom);
+        }
+        if self.migratable.is_some() && !matches!(self.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum)) {
+            let text = "'migratable' is only for the modes 'host-passthrough' and 'maximum'";
+            return Err(node.error(ErrorKind::Unsupported, text));
         }
         let is_custom = matches!(self.mode, None | Some(CpuMode::Custom));
         if !self.features.is_empty() && !has_model && is_custom {
@@ -53,9 +58,27 @@ impl Cpu {
                 }
             }
             Some(CpuMode::HostPassthrough | CpuMode::Maximum) => (self.model, self.vendor) = (None, None),
-            None | Some(CpuMode::HostModel) => {}
+            Some(CpuMode::HostModel) => {
+                if let Some(model) = &mut self.model {
+                    model.fallback.get_or_insert(CpuFallback::Allow);
+                }
+            }
+            None => {}
+        }
+        // A mode of its own, and nothing to say in it.
+        if self.mode == Some(CpuMode::Custom) && self.model.is_none() {
+            (self.mode, self.matching) = (None, None);
         }
         Ok(())
+    }
+
+    /// Features are of a model, unless they are of the host's.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let custom = node.attr("mode").is_none_or(|it| it.value() == "custom");
+        match node.child("feature") {
+            Some(_) if custom && node.child("model").is_none() => Err(node.missing("model")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -83,13 +106,23 @@ pub enum CpuCheck {
 
 /// `<model fallback='forbid'>qemu64</model>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = CpuModel::check)]
 pub struct CpuModel {
-    #[xml(attr)]
+    #[xml(attr, fault = Unsupported, blank)]
     pub fallback: Option<CpuFallback>,
-    #[xml(attr, form = crate::forms::cpu_vendor)]
+    #[xml(attr, form = crate::forms::cpu_vendor, blank)]
     pub vendor_id: Option<String>,
     #[xml(text)]
     pub name: String,
+}
+
+impl CpuModel {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match &self.vendor_id {
+            Some(vendor) if vendor.contains(',') => Err(node.error(ErrorKind::BadValue, "a vendor has no comma")),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
@@ -133,11 +166,23 @@ impl CpuTopology {
 
 /// `<cache level='3' mode='emulate'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+#[xml(check = CpuCache::check)]
 pub struct CpuCache {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::cache_level)]
     pub level: Option<u32>,
     #[xml(attr)]
     pub mode: CpuCacheMode,
+}
+
+impl CpuCache {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match self.level {
+            Some(level) if !(1..=3).contains(&level) => {
+                Err(node.error(ErrorKind::BadValue, format!("cache level {level} is not 1, 2 or 3")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
@@ -149,6 +194,7 @@ pub enum CpuCacheMode {
 
 /// `<maxphysaddr mode='passthrough' limit='39'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+#[xml(check = MaxPhysAddr::check)]
 pub struct MaxPhysAddr {
     #[xml(attr)]
     pub mode: MaxPhysAddrMode,
@@ -156,6 +202,15 @@ pub struct MaxPhysAddr {
     pub bits: Option<u32>,
     #[xml(attr)]
     pub limit: Option<u32>,
+}
+
+impl MaxPhysAddr {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.limit == Some(0) {
+            return Err(node.error(ErrorKind::BadValue, "zero is not permitted as limit"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
@@ -168,7 +223,7 @@ pub enum MaxPhysAddrMode {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(check = CpuFeature::check)]
 pub struct CpuFeature {
-    #[xml(attr, default = CpuPolicy::Require, fault = Unsupported)]
+    #[xml(attr, default = CpuPolicy::Require, fault = Unsupported, must)]
     pub policy: CpuPolicy,
     #[xml(attr, form = crate::forms::feature)]
     pub name: String,
@@ -191,11 +246,23 @@ pub enum CpuPolicy {
 
 /// `<numa>` within `<cpu>`: the guest's own cells.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = GuestNuma::check)]
 pub struct GuestNuma {
-    #[xml(children = "cell")]
+    #[xml(children = "cell", must)]
     pub cells: Vec<NumaCell>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub interconnects: Option<Interconnects>,
+}
+
+impl GuestNuma {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.cells.is_empty() {
+            return Err(node.error(ErrorKind::BadValue, "there are no NUMA cells"));
+        }
+        let nothing = |it: &Interconnects| it.latencies.is_empty() && it.bandwidths.is_empty();
+        self.interconnects = self.interconnects.take().filter(|it| !nothing(it));
+        Ok(())
+    }
 }
 
 /// `<cell id='0' cpus='0-3' memory='512000' unit='KiB'/>`.
@@ -221,12 +288,20 @@ pub struct NumaCell {
 
 impl NumaCell {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if node.child("distances").is_some() && self.distances.is_empty() {
+            return Err(node.error(ErrorKind::BadValue, "<distances> name no cell"));
+        }
         for (here, sibling) in self.distances.iter().map(|it| (self.id == Some(it.id), it)) {
-            if sibling.value < 10 || sibling.value > 255 || (here && sibling.value != 10) {
+            // 10 is what is local, and nothing else is.
+            if sibling.value < 10 || sibling.value > 255 || here != (sibling.value == 10) {
                 return Err(node.error(ErrorKind::BadValue, format!("distance {} is not valid here", sibling.value)));
             }
         }
-        Ok(())
+        let mut levels = std::collections::BTreeSet::new();
+        match self.caches.iter().find(|it| !levels.insert(it.level)) {
+            Some(twice) => Err(node.error(ErrorKind::BadValue, format!("two caches are of level {}", twice.level))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -276,6 +351,7 @@ pub struct NumaDistance {
 
 /// `<cache level='1' associativity='direct' policy='writeback'>` of a cell.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = NumaCache::check)]
 pub struct NumaCache {
     #[xml(attr)]
     pub level: u32,
@@ -287,6 +363,17 @@ pub struct NumaCache {
     pub size: CacheSize,
     #[xml(child)]
     pub line: CacheSize,
+}
+
+impl NumaCache {
+    /// The numbers count in KiB and in bytes, whatever unit a document writes beside them: so does the reference.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        (self.size.unit, self.line.unit) = (Some("KiB".to_owned()), Some("B".to_owned()));
+        if !(1..=3).contains(&self.level) {
+            return Err(node.error(ErrorKind::BadValue, format!("cache level {} is not 1, 2 or 3", self.level)));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
@@ -308,17 +395,8 @@ pub enum CachePolicy {
 pub struct CacheSize {
     #[xml(attr)]
     pub value: u64,
-    #[xml(attr)]
-    pub unit: String,
-}
-
-impl CacheSize {
-    /// Says the same in KiB.
-    pub(crate) fn scale_to_kib(&mut self) -> Result<(), String> {
-        let bytes = scaled(self.value, &self.unit)?;
-        (self.value, self.unit) = (bytes.div_ceil(1024), "KiB".to_owned());
-        Ok(())
-    }
+    #[xml(attr, form = crate::forms::size_unit, must)]
+    pub unit: Option<String>,
 }
 
 fn scaled(value: u64, unit: &str) -> Result<u64, String> {
@@ -372,7 +450,7 @@ pub struct Bandwidth {
     pub kind: InterconnectKind,
     #[xml(attr)]
     pub value: u64,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::size_unit, must)]
     pub unit: Option<String>,
 }
 

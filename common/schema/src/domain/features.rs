@@ -4,10 +4,11 @@ use virtbus_xml::{Error, ErrorKind, Node, OnOff, Size, Xml, XmlEnum, YesNo};
 
 mod hyperv;
 
-pub use hyperv::{Hyperv, HypervMode, Spinlocks, Stimer, TlbFlush, VendorId};
+pub use hyperv::{Enlightenments, Hyperv, HypervMode, Spinlocks, Stimer, TlbFlush, VendorId};
 
 /// `<features>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Features::check, form = Features::form)]
 pub struct Features {
     #[xml(flag)]
     pub acpi: bool,
@@ -44,31 +45,119 @@ pub struct Features {
     #[xml(child)]
     pub vmcoreinfo: Option<StateSwitch>,
     #[xml(child)]
-    pub htm: Option<StateSwitch>,
+    pub htm: Option<RequiredState>,
     #[xml(child = "nested-hv")]
-    pub nested_hv: Option<StateSwitch>,
+    pub nested_hv: Option<RequiredState>,
     #[xml(child)]
     pub msrs: Option<Msrs>,
     #[xml(child = "ccf-assist")]
-    pub ccf_assist: Option<StateSwitch>,
+    pub ccf_assist: Option<RequiredState>,
     #[xml(child)]
     pub xen: Option<XenFeatures>,
-    #[xml(attr = "cfpc/@value", fault = Unsupported)]
+    #[xml(attr = "cfpc/@value")]
     pub cfpc: Option<Workaround>,
-    #[xml(attr = "sbbc/@value", fault = Unsupported)]
+    #[xml(attr = "sbbc/@value")]
     pub sbbc: Option<Workaround>,
-    #[xml(attr = "ibs/@value", fault = Unsupported)]
+    #[xml(attr = "ibs/@value")]
     pub ibs: Option<IndirectBranch>,
     #[xml(child, omit_empty)]
     pub tcg: Option<TcgFeatures>,
-    #[xml(attr = "async-teardown/@enabled")]
-    pub async_teardown: Option<YesNo>,
+    #[xml(child = "async-teardown")]
+    pub async_teardown: Option<AsyncTeardown>,
     #[xml(child)]
-    pub ras: Option<StateSwitch>,
+    pub ras: Option<RequiredState>,
     #[xml(child)]
-    pub ps2: Option<StateSwitch>,
-    #[xml(child)]
-    pub aia: Option<Aia>,
+    pub ps2: Option<RequiredState>,
+    #[xml(attr = "aia/@value")]
+    pub aia: Option<AiaMode>,
+}
+
+impl Features {
+    /// A feature nobody knows is an error, unlike elsewhere; elements that say nothing are left out.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        refuse_strangers(node)?;
+        self.ioapic = self.ioapic.filter(|it| it.driver.is_some());
+        self.hpt = self.hpt.take().filter(|it| it.resizing.is_some() || it.maxpagesize.is_some());
+        self.container = self.container.take().filter(ContainerCapabilities::says_something);
+        self.tcg = self.tcg.take().filter(|it| it.tb_cache.is_some());
+        Ok(())
+    }
+
+    /// These are there for their value.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        for name in ["cfpc", "sbbc", "ibs", "aia"] {
+            if let Some(it) = node.child(name).filter(|it| it.attr("value").is_none()) {
+                return Err(it.missing("@value"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what a second element of this name says: documents may spread their features.
+    pub(crate) fn add(&mut self, more: Self) {
+        #[rustfmt::skip]
+        let Self {
+            acpi, apic, pae, hap, viridian, privnet, hyperv, kvm, pvspinlock, container, pmu, vmport, gic, smm, ioapic, hpt,
+            vmcoreinfo, htm, nested_hv, msrs, ccf_assist, xen, cfpc, sbbc, ibs, tcg, async_teardown, ras, ps2, aia,
+        } = more;
+        for (own, more) in
+            [(&mut self.acpi, acpi), (&mut self.pae, pae), (&mut self.viridian, viridian), (&mut self.privnet, privnet)]
+        {
+            *own |= more;
+        }
+        for (own, more) in [
+            (&mut self.hap, hap),
+            (&mut self.pvspinlock, pvspinlock),
+            (&mut self.pmu, pmu),
+            (&mut self.vmport, vmport),
+            (&mut self.vmcoreinfo, vmcoreinfo),
+        ] {
+            *own = more.or(*own);
+        }
+        for (own, more) in [
+            (&mut self.htm, htm),
+            (&mut self.nested_hv, nested_hv),
+            (&mut self.ccf_assist, ccf_assist),
+            (&mut self.ras, ras),
+            (&mut self.ps2, ps2),
+        ] {
+            *own = more.or(*own);
+        }
+        self.apic = apic.or(self.apic);
+        self.hyperv = hyperv.or(self.hyperv.take());
+        self.kvm = kvm.or(self.kvm.take());
+        self.container = container.or(self.container.take());
+        self.gic = gic.or(self.gic);
+        self.smm = smm.or(self.smm.take());
+        self.ioapic = ioapic.or(self.ioapic);
+        self.hpt = hpt.or(self.hpt.take());
+        self.msrs = msrs.or(self.msrs);
+        self.xen = xen.or(self.xen.take());
+        self.cfpc = cfpc.or(self.cfpc);
+        self.sbbc = sbbc.or(self.sbbc);
+        self.ibs = ibs.or(self.ibs);
+        self.tcg = tcg.or(self.tcg.take());
+        self.async_teardown = async_teardown.or(self.async_teardown);
+        self.aia = aia.or(self.aia);
+    }
+}
+
+/// Refuses a child element that no field asked for, unless it is one given twice.
+fn refuse_strangers(node: Node<'_>) -> Result<(), Error> {
+    let is_twice = |it: Node<'_>| node.elements().any(|other| other.is_known() && other.name() == it.name());
+    match node.elements().find(|it| !it.is_known() && !is_twice(*it)) {
+        Some(stranger) => {
+            Err(stranger.error(ErrorKind::Unsupported, format!("no feature is called '{}'", stranger.name())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `<async-teardown enabled='yes'/>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+pub struct AsyncTeardown {
+    #[xml(attr, default = YesNo::Yes)]
+    pub enabled: YesNo,
 }
 
 /// An element that is on unless its `state` says otherwise.
@@ -93,7 +182,7 @@ pub struct Apic {
 
 /// `<kvm>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(open)]
+#[xml(open, check = KvmFeatures::check)]
 pub struct KvmFeatures {
     #[xml(child)]
     pub hidden: Option<RequiredState>,
@@ -105,6 +194,12 @@ pub struct KvmFeatures {
     pub pv_ipi: Option<RequiredState>,
     #[xml(child = "dirty-ring")]
     pub dirty_ring: Option<DirtyRing>,
+}
+
+impl KvmFeatures {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        refuse_strangers(node)
+    }
 }
 
 /// `<x state='on'/>` where the state must be given.
@@ -127,7 +222,7 @@ pub struct DirtyRing {
 impl DirtyRing {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match self.size {
-            None if self.state.is_on() => Err(node.missing("@size")),
+            None if self.state.is_on() => Err(node.error(ErrorKind::BadValue, "it is on and has no 'size'")),
             Some(size) if !size.is_power_of_two() || !(1024..=65536).contains(&size) => Err(node
                 .error(ErrorKind::BadValue, format!("dirty ring size {size} is not a power of 2 from 1024 to 65536"))),
             _ => Ok(()),
@@ -137,12 +232,18 @@ impl DirtyRing {
 
 /// `<xen>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(open)]
+#[xml(open, check = XenFeatures::check)]
 pub struct XenFeatures {
     #[xml(child)]
     pub e820_host: Option<RequiredState>,
     #[xml(child)]
     pub passthrough: Option<XenPassthrough>,
+}
+
+impl XenFeatures {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        refuse_strangers(node)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
@@ -163,11 +264,27 @@ pub enum XenPassthroughMode {
 
 /// `<smm state='on'><tseg unit='MiB'>48</tseg></smm>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = Smm::check, form = Smm::form)]
 pub struct Smm {
     #[xml(attr, default = OnOff::On)]
     pub state: OnOff,
-    #[xml(child)]
+    #[xml(child, blank)]
     pub tseg: Option<Tseg>,
+}
+
+impl Smm {
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        // What is off has no memory.
+        self.tseg = self.tseg.filter(|_| self.state.is_on());
+        Ok(())
+    }
+
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        match node.child("tseg") {
+            Some(_) if node.attr("state").is_none() => Err(node.missing("@state")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The size of TSEG: `<tseg unit='MiB'>48</tseg>`.
@@ -223,7 +340,7 @@ pub(crate) fn pretty_size(bytes: u64) -> (u64, &'static str) {
 /// `<ioapic driver='qemu'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 pub struct Ioapic {
-    #[xml(attr, fault = BadValue)]
+    #[xml(attr, fault = BadValue, must)]
     pub driver: Option<IoapicDriver>,
 }
 
@@ -267,13 +384,38 @@ pub enum GicVersion {
 
 /// `<capabilities policy='default'>` with one element per capability.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = ContainerCapabilities::check)]
 pub struct ContainerCapabilities {
-    #[xml(attr)]
+    #[xml(attr, must)]
     pub policy: Option<ContainerPolicy>,
     /// Each is `<mknod state='on'/>` and the like.
     #[xml(raw)]
     pub capabilities: Vec<virtbus_xml::RawElement>,
 }
+
+impl ContainerCapabilities {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match self.capabilities.iter().find(|it| !CONTAINER_CAPABILITIES.contains(&it.name.as_str())) {
+            Some(stranger) => {
+                Err(node.error(ErrorKind::Unsupported, format!("no capability is called '{}'", stranger.name)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn says_something(&self) -> bool {
+        !self.capabilities.is_empty() || self.policy.is_some_and(|it| it != ContainerPolicy::Default)
+    }
+}
+
+/// The kernel's capabilities, by its names in small letters.
+#[rustfmt::skip]
+const CONTAINER_CAPABILITIES: &[&str] = &[
+    "audit_control", "audit_write", "block_suspend", "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "ipc_lock",
+    "ipc_owner", "kill", "lease", "linux_immutable", "mac_admin", "mac_override", "mknod", "net_admin", "net_bind_service",
+    "net_broadcast", "net_raw", "setgid", "setfcap", "setpcap", "setuid", "sys_admin", "sys_boot", "sys_chroot", "sys_module",
+    "sys_nice", "sys_pacct", "sys_ptrace", "sys_rawio", "sys_resource", "sys_time", "sys_tty_config", "syslog", "wake_alarm",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
 pub enum ContainerPolicy {
@@ -315,18 +457,25 @@ pub enum IndirectBranch {
 
 /// `<tcg><tb-cache unit='MiB'>128</tb-cache></tcg>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = TcgFeatures::check)]
 pub struct TcgFeatures {
-    #[xml(child = "tb-cache")]
+    #[xml(child = "tb-cache", blank)]
     pub tb_cache: Option<Size>,
 }
 
-/// `<aia value='aplic'/>` of RISC-V.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
-pub struct Aia {
-    #[xml(attr)]
-    pub value: AiaMode,
+impl TcgFeatures {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.tb_cache = self.tb_cache.filter(|it| it.kib > 0);
+        match self.tb_cache.filter(|it| !it.kib.is_multiple_of(1024)) {
+            Some(size) => {
+                Err(node.error(ErrorKind::Unsupported, format!("tb-cache of {} KiB is no multiple of 1 MiB", size.kib)))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
+/// `<aia value='aplic'/>` of RISC-V.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
 pub enum AiaMode {
     None,

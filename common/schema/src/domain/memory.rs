@@ -57,7 +57,8 @@ impl Xml for MaxMemory {
     }
 
     fn read(node: Node<'_>) -> Result<Self, Error> {
-        let slots = node.attr("slots").map(|it| it.read()).transpose()?.unwrap_or(0);
+        let slots = node.attr("slots").filter(|it| !it.value().is_empty());
+        let slots = slots.map(|it| it.read()).transpose()?.unwrap_or(0);
         Ok(Self { slots, size: Size::read(node)? })
     }
 
@@ -82,6 +83,7 @@ impl Xml for MaxMemory {
 
 /// `<memoryBacking>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = MemoryBacking::check, form = MemoryBacking::form)]
 pub struct MemoryBacking {
     #[xml(child)]
     pub hugepages: Option<HugePages>,
@@ -89,14 +91,37 @@ pub struct MemoryBacking {
     pub nosharepages: bool,
     #[xml(flag)]
     pub locked: bool,
-    #[xml(attr = "source/@type", fault = Unsupported)]
+    #[xml(attr = "source/@type", fault = Unsupported, blank)]
     pub source: Option<MemorySource>,
-    #[xml(attr = "access/@mode", fault = Unsupported)]
+    #[xml(attr = "access/@mode", fault = Unsupported, blank)]
     pub access: Option<MemoryAccess>,
     #[xml(child)]
     pub allocation: Option<MemoryAllocation>,
     #[xml(flag)]
     pub discard: bool,
+}
+
+impl MemoryBacking {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.hugepages.is_some() && self.source == Some(MemorySource::Anonymous) {
+            return Err(node.error(ErrorKind::Unsupported, "huge pages do not go with anonymous memory"));
+        }
+        if let Some(it) = &mut self.allocation {
+            it.threads = it.threads.filter(|it| *it > 0);
+        }
+        self.allocation = self.allocation.filter(|it| *it != MemoryAllocation::default());
+        Ok(())
+    }
+
+    /// What is named has a value.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        for (name, attr) in [("source", "type"), ("access", "mode")] {
+            if let Some(it) = node.child(name).filter(|it| it.attr(attr).is_none()) {
+                return Err(it.missing(&format!("@{attr}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `<hugepages>`.
@@ -118,6 +143,9 @@ impl Xml for HugePage {
         let unit = node.attr("unit");
         let Some(size) = node.attr("size") else { return Err(node.missing("@size")) };
         let kib = Size::from_parts(size.value(), unit.map(|it| it.value()), Unit::KIB).map_err(|it| size.fault(it))?;
+        if kib.kib == 0 {
+            return Err(node.error(ErrorKind::Conflict, "huge pages of no size"));
+        }
         Ok(Self { size: kib, nodeset: node.attr("nodeset").map(|it| it.read()).transpose()? })
     }
 
@@ -156,7 +184,7 @@ pub enum MemoryAccess {
 /// `<allocation mode='immediate' threads='8'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
 pub struct MemoryAllocation {
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr, fault = Unsupported, blank)]
     pub mode: Option<AllocationMode>,
     #[xml(attr)]
     pub threads: Option<u32>,
@@ -170,19 +198,38 @@ pub enum AllocationMode {
 
 /// `<memtune>`: limits of the control group, in KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = MemoryTune::check)]
 pub struct MemoryTune {
-    #[xml(child)]
+    #[xml(child, blank)]
     pub hard_limit: Option<Size>,
-    #[xml(child)]
+    #[xml(child, blank)]
     pub soft_limit: Option<Size>,
-    #[xml(child)]
+    #[xml(child, blank)]
     pub min_guarantee: Option<Size>,
-    #[xml(child)]
+    #[xml(child, blank)]
     pub swap_hard_limit: Option<Size>,
+}
+
+impl MemoryTune {
+    /// What libvirt calls no limit, in KiB.
+    pub const UNLIMITED: u64 = 9_007_199_254_740_991;
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let limits = [&mut self.hard_limit, &mut self.soft_limit, &mut self.min_guarantee, &mut self.swap_hard_limit];
+        for limit in limits {
+            if limit.is_some_and(|it| it.kib > Self::UNLIMITED) {
+                return Err(node.error(ErrorKind::Overflow, "a limit is too large"));
+            }
+            *limit = limit.filter(|it| it.kib < Self::UNLIMITED);
+        }
+        self.min_guarantee = self.min_guarantee.filter(|it| it.kib > 0);
+        Ok(())
+    }
 }
 
 /// `<numatune>`: host nodes the guest's memory comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = NumaTune::check)]
 pub struct NumaTune {
     #[xml(child)]
     pub memory: Option<NumaMemory>,
@@ -190,9 +237,20 @@ pub struct NumaTune {
     pub memnodes: Vec<MemNode>,
 }
 
+impl NumaTune {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        // An element without attributes says nothing.
+        let says = |it: Node<'_>| ["mode", "nodeset", "placement"].iter().any(|name| it.attr(name).is_some());
+        if node.child("memory").is_some_and(|it| !says(it)) {
+            self.memory = None;
+        }
+        Ok(())
+    }
+}
+
 /// `<memory mode='strict' nodeset='0-1'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(check = NumaMemory::check)]
+#[xml(check = NumaMemory::check, form = NumaMemory::form)]
 pub struct NumaMemory {
     #[xml(attr, default = NumaMode::Strict, fault = Unsupported)]
     pub mode: NumaMode,
@@ -203,6 +261,14 @@ pub struct NumaMemory {
 }
 
 impl NumaMemory {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let auto = node.attr("placement").is_some_and(|it| it.value() == "auto");
+        match node.attr("nodeset") {
+            Some(_) if auto => Err(node.error(ErrorKind::Unknown, "placement='auto' has no nodeset")),
+            _ => Ok(()),
+        }
+    }
+
     /// A placement of the nodes' own making needs no set; `static` does, and is what a set means.
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match (self.placement, &self.nodeset) {
@@ -242,7 +308,7 @@ pub enum Placement {
 pub struct MemNode {
     #[xml(attr)]
     pub cellid: u32,
-    #[xml(attr, default = NumaMode::Strict)]
+    #[xml(attr, default = NumaMode::Strict, must)]
     pub mode: NumaMode,
     #[xml(attr)]
     pub nodeset: CpuSet,

@@ -9,7 +9,7 @@ use crate::domain::device::disk::DiskSource;
 #[xml(check = Os::check, form = Os::form)]
 pub struct Os {
     /// Ask for firmware of this kind and let the host choose the file.
-    #[xml(attr, fault = BadValue)]
+    #[xml(attr, blank)]
     pub firmware: Option<FirmwareKind>,
     /// Architecture, machine and kind of guest.
     #[xml(child = "type", default, must)]
@@ -70,7 +70,7 @@ pub struct Os {
     #[xml(child)]
     pub bios: Option<BiosOptions>,
     /// Where SMBIOS data comes from.
-    #[xml(attr = "smbios/@mode", required, fault = BadValue, form = crate::forms::not_none)]
+    #[xml(attr = "smbios/@mode", fault = Unsupported, blank, form = crate::forms::not_none)]
     pub smbios: Option<SmbiosMode>,
 }
 
@@ -105,6 +105,9 @@ impl Os {
         if let Some(stray) = node.elements().find(|it| foreign.contains(&it.name())) {
             return Err(stray.error(ErrorKind::Unknown, format!("does not belong to guests of type {kind}")));
         }
+        if let Some(empty) = node.child("smbios").filter(|it| it.attr("mode").is_none()) {
+            return Err(empty.missing("@mode"));
+        }
         match node.child("firmware").filter(|it| it.child("feature").is_none()) {
             Some(empty) => Err(empty.missing("feature")),
             None => Ok(()),
@@ -122,10 +125,10 @@ impl Os {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct OsType {
     /// The architecture, by libvirt's name; absent means the host's.
-    #[xml(attr, form = crate::forms::arch)]
+    #[xml(attr, form = crate::forms::arch, blank)]
     pub arch: Option<String>,
     /// The machine type; absent means the emulator's default.
-    #[xml(attr, form = crate::forms::machine)]
+    #[xml(attr, form = crate::forms::machine, blank)]
     pub machine: Option<String>,
     /// `hvm` for full virtualization.
     #[xml(text, form = crate::forms::os_type)]
@@ -174,7 +177,7 @@ pub struct Loader {
     pub kind: Option<LoaderKind>,
     #[xml(attr)]
     pub stateless: Option<YesNo>,
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr)]
     pub format: Option<FirmwareFormat>,
     #[xml(text, form = crate::forms::absolute)]
     pub path: Option<String>,
@@ -195,15 +198,15 @@ pub enum FirmwareFormat {
 
 /// `<nvram template='...' format='raw'>/path</nvram>`, or with a `<source>` like a disk's.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
-#[xml(check = Nvram::check)]
+#[xml(check = Nvram::check, form = Nvram::form)]
 pub struct Nvram {
     #[xml(attr, form = crate::forms::absolute)]
     pub template: Option<String>,
-    #[xml(attr = "templateFormat", fault = Unsupported)]
+    #[xml(attr = "templateFormat")]
     pub template_format: Option<FirmwareFormat>,
     #[xml(attr = "type")]
     pub kind: Option<NvramKind>,
-    #[xml(attr, fault = Unsupported)]
+    #[xml(attr)]
     pub format: Option<FirmwareFormat>,
     /// The file, in the short form.
     #[xml(text, form = crate::forms::absolute)]
@@ -214,7 +217,17 @@ pub struct Nvram {
 }
 
 impl Nvram {
-    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        match node.attr("templateFormat") {
+            Some(_) if node.attr("template").is_none() => Err(node.missing("@template")),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.kind.is_some() && self.source.is_none() {
+            return Err(node.error(ErrorKind::Internal, "a store of this type has a <source>"));
+        }
         // With a typed source the text between the elements is layout.
         if self.kind.is_some() || self.source.is_some() {
             self.path = None;
@@ -271,15 +284,15 @@ pub enum BootKind {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = BootMenu::check)]
 pub struct BootMenu {
-    #[xml(attr, lenient)]
+    #[xml(attr, must)]
     pub enable: Option<YesNo>,
     /// In milliseconds.
-    #[xml(attr, lenient, form = crate::forms::menu_timeout)]
+    #[xml(attr, form = crate::forms::menu_timeout)]
     pub timeout: Option<u32>,
 }
 
 impl BootMenu {
-    /// The reference reads anything but `yes` as `no`.
+    /// What is not on is off, and waits for nothing.
     fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
         self.enable = Some(self.enable.unwrap_or(YesNo::No));
         if self.enable == Some(YesNo::No) {
@@ -302,7 +315,7 @@ pub struct BiosOptions {
 
 impl BiosOptions {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        // As for the boot menu, anything but `yes` is `no`.
+        // Anything but `yes` is `no`.
         if node.attr("useserial").is_some() {
             self.useserial.get_or_insert(YesNo::No);
         }

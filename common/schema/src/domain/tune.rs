@@ -115,9 +115,17 @@ pub enum LockFailureAction {
 
 /// `<perf>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Perf::check)]
 pub struct Perf {
-    #[xml(children = "event")]
+    #[xml(children = "event", must)]
     pub events: Vec<PerfEvent>,
+}
+
+impl Perf {
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.events.sort_by_key(|it| it.name);
+        Ok(())
+    }
 }
 
 /// `<event name='cpu_cycles' enabled='yes'/>`.

@@ -65,12 +65,17 @@ pub(crate) fn addresses(domain: &mut Domain, fresh: bool) -> Result<()> {
 
 /// A machine without PCI can have no device that wants it.
 fn without_pci(domain: &mut Domain) -> Result<()> {
-    let mut wanting =
-        Seat::all(&domain.devices).into_iter().filter(|seat| seat.wants(&domain.devices, Board::Other).is_some());
-    match wanting.next() {
-        Some(_) => Err(Error::xml("No PCI buses available")),
-        None => Ok(()),
+    let devices = &mut domain.devices;
+    if devices.controllers.iter().any(|it| it.kind == ControllerKind::Pci && it.model.is_none()) {
+        return Err(Error::internal("PCI controller model was not set correctly"));
     }
+    for seat in Seat::all(devices) {
+        // Whether there can be IDE is a question of the machine.
+        if !seat.is_ide(devices) && seat.wants(devices, Board::Other).is_some() && wanted(seat.address(devices)) {
+            return Err(Error::xml("No PCI buses available"));
+        }
+    }
+    Ok(())
 }
 
 fn model_of(it: &Controller) -> Option<Model> {

@@ -114,6 +114,8 @@ impl Virtio {
     }
 }
 
+/// A device that no machine has: it asks for a place and none fits, which is what it is refused for.
+const NOWHERE: Connect = Connect::empty();
 const PLUGGABLE: Connect = Connect::PCI.union(Connect::HOTPLUG);
 const PLUGGABLE_EXPRESS: Connect = Connect::PCIE.union(Connect::HOTPLUG);
 
@@ -209,6 +211,12 @@ impl Seat {
         })
     }
 
+    /// Whether it is a controller of IDE drives.
+    pub(super) fn is_ide(self, devices: &Devices) -> bool {
+        let Seat::Controller(at) = self else { return false };
+        devices.controllers.get(at).is_some_and(|it| it.kind == ControllerKind::Ide)
+    }
+
     /// What it wants of its place; `None` for what is not on PCI.
     pub(crate) fn wants(self, devices: &Devices, board: Board) -> Option<Connect> {
         match self {
@@ -221,9 +229,8 @@ impl Seat {
             Seat::Sound(at) => match devices.sounds.get(at)?.model {
                 SoundModel::Sb16 | SoundModel::Pcspk | SoundModel::Usb => None,
                 SoundModel::Virtio => Some(Virtio::Default.wants(board)),
-                SoundModel::Es1370 | SoundModel::Ac97 | SoundModel::Ich6 | SoundModel::Ich7 | SoundModel::Ich9 => {
-                    Some(PLUGGABLE)
-                }
+                SoundModel::Es1370 | SoundModel::Ac97 | SoundModel::Ich6 | SoundModel::Ich9 => Some(PLUGGABLE),
+                SoundModel::Ich7 => Some(NOWHERE),
             },
             Seat::Serial(at) => {
                 let kind = devices.serials.get(at)?.target.as_ref().and_then(|it| it.kind);
@@ -262,8 +269,7 @@ impl Seat {
                 MemballoonModel::Virtio => Some(Virtio::Default.wants(board)),
                 MemballoonModel::VirtioTransitional => Some(Virtio::Transitional.wants(board)),
                 MemballoonModel::VirtioNonTransitional => Some(Virtio::NonTransitional.wants(board)),
-                // Of no kind: no bus accepts it, which is what the reference says as well.
-                MemballoonModel::Xen => Some(Connect::empty()),
+                MemballoonModel::Xen => Some(NOWHERE),
                 MemballoonModel::None => None,
             },
             Seat::Rng(at) => Some(match devices.rngs.get(at)?.model {
@@ -340,8 +346,8 @@ fn controller(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
         }
         (ControllerKind::Scsi, Some("vmpvscsi")) if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
         (ControllerKind::Scsi, _) => Some(PLUGGABLE),
-        (ControllerKind::Pci, None)
-        | (ControllerKind::Fdc | ControllerKind::Ccid | ControllerKind::Xenbus | ControllerKind::Isa, _) => None,
+        (ControllerKind::Xenbus | ControllerKind::Isa, _) => Some(NOWHERE),
+        (ControllerKind::Pci, None) | (ControllerKind::Fdc | ControllerKind::Ccid, _) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::clock::{Clock, TimerName};
 use virtbus_schema::domain::cpu::{Cpu, CpuCacheMode, CpuFallback, CpuMode, CpuPolicy, MaxPhysAddrMode};
+use virtbus_schema::domain::device::small::PanicModel;
 use virtbus_schema::domain::features::{Features, Hyperv, HypervMode, KvmFeatures};
 use virtbus_schema::xml::{OnOff, YesNo};
 
@@ -32,22 +33,21 @@ fn feature_name(name: &str) -> &str {
 ///
 /// # Errors
 /// The model cannot be had with this accelerator.
-pub(super) fn model(
-    cpu: Option<&Cpu>,
-    features: &Features,
-    clock: Option<&Clock>,
-    kvm: bool,
-    says_migratable: bool,
-) -> Result<Option<String>> {
+pub(super) fn model(domain: &Domain, features: &Features, kvm: bool, says_migratable: bool) -> Result<Option<String>> {
     let mut out = String::new();
+    let cpu = domain.cpu.as_ref();
     if let Some(cpu) = cpu {
         named(cpu, kvm, says_migratable, &mut out)?;
     }
     let mut more = String::new();
-    timers(clock, &mut more);
+    timers(&domain.clock, &mut more);
     paravirt(features, &mut more);
     if let Some(hyperv) = &features.hyperv {
         enlightenments(hyperv, &mut more);
+    }
+    // `<panic model='hyperv'>` is registers of the processor and no device.
+    if domain.devices.panics.iter().any(|it| it.model == Some(PanicModel::Hyperv)) {
+        more.push_str(",hv-crash");
     }
     if let Some(it) = &features.kvm {
         kvm_features(it, &mut more);
@@ -104,8 +104,8 @@ fn named(cpu: &Cpu, kvm: bool, says_migratable: bool, out: &mut String) -> Resul
     Ok(())
 }
 
-fn timers(clock: Option<&Clock>, out: &mut String) {
-    for timer in clock.into_iter().flat_map(|it| &it.timers) {
+fn timers(clock: &Clock, out: &mut String) {
+    for timer in &clock.timers {
         match timer.name {
             TimerName::Kvmclock => {
                 if let Some(present) = timer.present {

@@ -232,7 +232,8 @@ fn nodes_are_there(domain: &Domain, backing: &Backing) -> Result<()> {
     }
     let all = tune.iter().filter_map(|it| it.memory.as_ref()).filter_map(|it| it.nodeset.as_ref());
     let own = tune.iter().flat_map(|it| &it.memnodes).map(|it| &it.nodeset);
-    let mut asked = all.chain(own).flat_map(|it| &it.0);
+    let modules = domain.devices.memories.iter().filter_map(|it| it.source.as_ref()?.nodemask.as_ref());
+    let mut asked = all.chain(own).chain(modules).flat_map(|it| &it.0);
     match asked.find(|it| !backing.nodes.is_empty() && !backing.nodes.contains(it)) {
         Some(stray) => Err(Error::unsupported_config(format!("NUMA node {stray} is unavailable"))),
         None => Ok(()),

@@ -20,6 +20,10 @@ impl Domain {
         }
         let cells = self.cells();
         let Some(tune) = &self.numatune else { return Ok(()) };
+        let by_advice = tune.memory.as_ref().is_some_and(|it| it.placement == Some(Placement::Auto));
+        if by_advice && !tune.memnodes.is_empty() {
+            return Err(node.error(ErrorKind::Unsupported, "<memnode> does not go with placement='auto'"));
+        }
         let mut seen = Vec::new();
         for it in &tune.memnodes {
             if it.cellid >= cells {
@@ -33,7 +37,7 @@ impl Domain {
             // What the control group enforces it enforces for all of the memory.
             let all = tune.memory.as_ref().filter(|it| it.placement != Some(Placement::Auto)).map(|it| it.mode);
             let restricted = |it: NumaMode| it == NumaMode::Restrictive;
-            if all.is_some_and(|all| restricted(all) != restricted(it.mode)) {
+            if all.map_or(restricted(it.mode), |all| restricted(all) != restricted(it.mode)) {
                 return Err(node.error(ErrorKind::BadValue, "mode 'restrictive' is for all memory or for none"));
             }
         }
@@ -92,15 +96,17 @@ impl GuestNuma {
     }
 
     fn check_links(&mut self, node: Node<'_>) -> Checked {
+        // Of two distances to one cell the later counts.
+        for cell in &mut self.cells {
+            let mut seen = HashSet::new();
+            cell.distances.reverse();
+            cell.distances.retain(|it| seen.insert(it.id));
+            cell.distances.reverse();
+        }
         let fault = |text: String| Err(node.error(ErrorKind::BadValue, text));
         let known = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
         if let Some(stray) = self.cells.iter().flat_map(|it| &it.distances).find(|it| it.id >= known) {
             return fault(format!("distance to NUMA cell {}, which is not there", stray.id));
-        }
-        for cell in &mut self.cells {
-            for cache in &mut cell.caches {
-                cache.size.scale_to_kib().map_err(|text| node.error(ErrorKind::Argument, text))?;
-            }
         }
         let Some(links) = &mut self.interconnects else { return Ok(()) };
         let mut seen = HashSet::new();

@@ -1,12 +1,13 @@
 //! `<memory>` among the devices: DIMMs, NVDIMMs, virtio memory and enclave memory.
 
-use virtbus_xml::{CpuSet, Hex, Size, Xml, XmlEnum, YesNo};
+use virtbus_xml::{CpuSet, Error, ErrorKind, Hex, Node, Size, Xml, XmlEnum, YesNo};
 
 use super::address::Info;
 use crate::domain::cpu::MemAccess;
 
 /// `<memory model='dimm'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = MemoryDevice::check)]
 pub struct MemoryDevice {
     #[xml(attr)]
     pub model: MemoryModel,
@@ -24,7 +25,51 @@ pub struct MemoryDevice {
     pub info: Info,
 }
 
+/// The least label area, in KiB.
+const LEAST_LABEL: u64 = 128;
+
 impl MemoryDevice {
+    /// Keeps what belongs to the model; the rest is read over, as the reference does.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let file = matches!(self.model, MemoryModel::Nvdimm | MemoryModel::VirtioPmem);
+        let nvdimm = self.model == MemoryModel::Nvdimm;
+        let virtio_mem = self.model == MemoryModel::VirtioMem;
+        if let Some(it) = &mut self.source {
+            if file {
+                (it.pagesize, it.nodemask) = (None, None);
+            } else {
+                it.path = None;
+            }
+            if self.model == MemoryModel::SgxEpc {
+                it.pagesize = None;
+            }
+            it.pagesize = it.pagesize.filter(|it| it.kib > 0);
+            it.alignsize = it.alignsize.filter(|_| nvdimm);
+            it.pmem &= nvdimm;
+        }
+        let target = &mut self.target;
+        target.label = target.label.filter(|_| nvdimm);
+        target.readonly &= nvdimm;
+        if !virtio_mem {
+            (target.block, target.requested, target.current, target.dynamic_memslots) = (None, None, None, None);
+        }
+        if !virtio_mem && self.model != MemoryModel::VirtioPmem {
+            target.base = None;
+        }
+        if !file {
+            self.uuid = None;
+        }
+        match self.target.label {
+            Some(label) if label.kib < LEAST_LABEL => {
+                Err(node.error(ErrorKind::BadValue, format!("a label of less than {LEAST_LABEL} KiB")))
+            }
+            Some(label) if label.kib >= self.target.size.kib => {
+                Err(node.error(ErrorKind::BadValue, "the label is as large as the memory"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How much memory it brings; of virtio memory, how much it can bring.
     #[must_use]
     pub const fn size(&self) -> Size {

@@ -1,15 +1,55 @@
 //! `<hyperv>`: enlightenments for Windows guests.
 
-use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum};
+use virtbus_xml::{Describe, Error, ErrorKind, Node, Occurs, OnOff, Texts, Writer, Xml, XmlEnum};
 
 use super::RequiredState;
 
 /// `<hyperv mode='custom'>`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = Hyperv::check, open)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hyperv {
-    #[xml(attr)]
-    pub mode: Option<HypervMode>,
+    /// Who says which ones there are.
+    pub mode: HypervMode,
+    /// Which there are, where the document says so: `passthrough` means those of the host, and nothing else is read.
+    pub parts: Enlightenments,
+}
+
+impl Xml for Hyperv {
+    fn read(node: Node<'_>) -> Result<Self, Error> {
+        let mode = node.attr("mode").map(|it| it.read()).transpose()?.unwrap_or_default();
+        let parts =
+            if mode == HypervMode::Passthrough { Enlightenments::default() } else { Enlightenments::read(node)? };
+        Ok(Self { mode, parts })
+    }
+
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        virtbus_xml::form::attr::<HypervMode>(node, &[], "mode", false, false, None)?;
+        if node.attr("mode").is_some_and(|it| it.value() == "passthrough") {
+            return Ok(());
+        }
+        Enlightenments::examine(node)
+    }
+
+    fn write_attrs(&self, w: &mut Writer) {
+        w.attr("mode", &self.mode);
+    }
+
+    fn write_content(&self, w: &mut Writer) {
+        w.keep_open();
+        self.parts.write_content(w);
+    }
+
+    fn describe(to: &mut dyn Describe) {
+        if to.times("@mode", Occurs::Maybe) > 0 {
+            to.attr("mode", Texts::of::<HypervMode>());
+        }
+        Enlightenments::describe(to);
+    }
+}
+
+/// The enlightenments.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Enlightenments::check)]
+pub struct Enlightenments {
     #[xml(child)]
     pub relaxed: Option<RequiredState>,
     #[xml(child)]
@@ -46,19 +86,16 @@ pub struct Hyperv {
     pub xmm_input: Option<RequiredState>,
 }
 
-impl Hyperv {
+impl Enlightenments {
     /// An enlightenment nobody knows is an error, unlike elsewhere.
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        self.mode = self.mode.or(Some(HypervMode::Custom));
-        match node.elements().find(|it| !it.is_known()) {
-            Some(unknown) => Err(unknown.error(ErrorKind::Unsupported, "unknown Hyper-V enlightenment")),
-            None => Ok(()),
-        }
+        super::refuse_strangers(node)
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, XmlEnum)]
 pub enum HypervMode {
+    #[default]
     Custom,
     Passthrough,
 }
@@ -80,7 +117,7 @@ impl Spinlocks {
             return Ok(());
         }
         match self.retries {
-            None => Err(node.missing("@retries")),
+            None => Err(node.error(ErrorKind::BadValue, "it is on and has no 'retries'")),
             Some(retries) if retries < 0xfff => {
                 Err(node.error(ErrorKind::BadValue, format!("{retries} retries are fewer than 4095")))
             }
@@ -91,8 +128,9 @@ impl Spinlocks {
 
 /// `<stimer state='on'><direct state='on'/></stimer>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+#[xml(before = needs_state, check = Stimer::check)]
 pub struct Stimer {
-    #[xml(attr)]
+    #[xml(attr, may)]
     pub state: OnOff,
     #[xml(child)]
     pub direct: Option<RequiredState>,
@@ -111,21 +149,51 @@ pub struct VendorId {
 impl VendorId {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match &self.value {
-            None if self.state.is_on() => Err(node.missing("@value")),
+            None if self.state.is_on() => Err(node.error(ErrorKind::BadValue, "it is on and has no 'value'")),
             Some(value) if value.len() > 12 => Err(node.error(ErrorKind::BadValue, "longer than 12 characters")),
             Some(value) if value.contains(',') => Err(node.error(ErrorKind::BadValue, "a comma is not allowed")),
             _ => Ok(()),
+        }?;
+        if !self.state.is_on() {
+            self.value = None;
         }
+        Ok(())
     }
 }
 
 /// `<tlbflush state='on'><direct state='on'/><extended state='on'/></tlbflush>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
+#[xml(before = needs_state, check = TlbFlush::check)]
 pub struct TlbFlush {
-    #[xml(attr)]
+    #[xml(attr, may)]
     pub state: OnOff,
     #[xml(child)]
     pub direct: Option<RequiredState>,
     #[xml(child)]
     pub extended: Option<RequiredState>,
+}
+
+/// The schema does without it.
+fn needs_state(node: Node<'_>) -> Result<(), Error> {
+    match node.attr("state") {
+        Some(_) => Ok(()),
+        None => Err(node.error(ErrorKind::BadValue, "the state is missing")),
+    }
+}
+
+impl TlbFlush {
+    /// What is off, or belongs to what is off, goes without saying.
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        for part in [&mut self.direct, &mut self.extended] {
+            *part = part.filter(|it| self.state.is_on() && it.state.is_on());
+        }
+        Ok(())
+    }
+}
+
+impl Stimer {
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.direct = self.direct.filter(|it| self.state.is_on() && it.state.is_on());
+        Ok(())
+    }
 }
