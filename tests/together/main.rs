@@ -4,6 +4,8 @@
 
 mod bridge;
 mod demo;
+mod ethernet;
 mod install;
+mod macvtap;
 mod missing;
 mod transfer;

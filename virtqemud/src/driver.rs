@@ -58,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) active: watch::Sender<usize>,
     /// Ports of displays that guests have.
     pub(crate) ports: crate::process::ports::Ports,
+    /// Names of the host's ends of network cards.
+    pub(crate) names: crate::process::names::Names,
+    /// The host's PCI functions that guests have.
+    pub(crate) functions: crate::process::passthrough::InUse,
     /// Who has which console.
     consoles: Mutex<HashMap<PathBuf, consoles::Holder>>,
     last_id: AtomicU32,
@@ -95,6 +99,8 @@ impl Qemu {
             capabilities: Cache::new(config.layout.cache.join("capabilities"), user),
             active: watch::Sender::new(0),
             ports: crate::process::ports::Ports::new(&config.settings),
+            names: crate::process::names::Names::default(),
+            functions: crate::process::passthrough::InUse::default(),
             consoles: Mutex::default(),
             last_id: AtomicU32::new(0),
             neighbours,

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use virtbus_api::{
     ClientLease, Error, ErrorCode, Result,
@@ -31,11 +32,15 @@ use super::{
 use crate::process::monitor::Monitor;
 
 pub(super) use crate::process::launch::Claims;
+use crate::process::launch::carry;
 pub(super) use crate::process::spawn::Process;
 pub(super) use virtbus_qmp::Events;
 
 /// Resolves when the client has gone whose guest this is.
 pub(super) type Lease = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A guest on its way to run.
+type GoneOn = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// What only an active domain has.
 pub(super) struct Guest {
@@ -106,11 +111,32 @@ impl Owner {
         self.request(what, work, then);
     }
 
+    /// What has the guest run: its cards first.
+    pub(super) fn go_on(&self) -> impl FnOnce(Monitor) -> GoneOn + use<> {
+        let document = self.view.live.as_ref().map(|it| Arc::clone(&it.document));
+        move |monitor| {
+            Box::pin(async move {
+                if let Some(document) = document {
+                    carry(document, true).await?;
+                }
+                monitor.call(&Cont).await.map(drop)
+            })
+        }
+    }
+
     pub(super) fn suspend(&mut self, reply: Reply) {
         if let Some(guest) = &mut self.guest {
             guest.pausing = Some((State::PausedUser, Lifecycle::SuspendedPaused));
         }
-        self.simple("suspend", Stop, move |owner, result| {
+        let document = self.view.live.as_ref().map(|it| Arc::clone(&it.document));
+        let work = |monitor: Monitor| async move {
+            monitor.call(&Stop).await?;
+            match document {
+                Some(document) => carry(document, false).await,
+                None => Ok(()),
+            }
+        };
+        self.request("suspend", work, move |owner, result| {
             if let Some(guest) = &mut owner.guest {
                 guest.pausing = None;
             }
@@ -125,7 +151,8 @@ impl Owner {
     }
 
     pub(super) fn resume(&mut self, reply: Reply) {
-        self.simple("resume", Cont, move |owner, result| {
+        let work = self.go_on();
+        self.request("resume", work, move |owner, result| {
             if result.is_ok() && owner.view.state.is_paused() {
                 owner.set_state(State::RunningUnpaused);
                 owner.emit_lifecycle(Lifecycle::ResumedUnpaused);
