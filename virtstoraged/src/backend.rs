@@ -60,6 +60,15 @@ pub(crate) struct Found {
     pub(crate) free_extents: Vec<FreeExtent>,
 }
 
+/// How much room a pool has.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Sizes.
+    pub(crate) figures: Figures,
+    /// Where a disk has room left.
+    pub(crate) free_extents: Vec<FreeExtent>,
+}
+
 impl Default for Found {
     fn default() -> Self {
         Self {
@@ -122,6 +131,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Deletes a volume.
     async fn delete_volume(&self, _cx: &Cx, volume: &Arc<Volume>, flags: VolumeDeleteFlags) -> Result<()> {
         files::delete_volume(volume, flags).await
+    }
+
+    /// How much room there is after a volume has come or gone; `None` where that is to be counted from its sizes.
+    async fn room(&self, _cx: &Cx) -> Option<Room> {
+        None
     }
 
     /// Gives a volume another capacity.

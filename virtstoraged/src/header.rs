@@ -2,9 +2,9 @@
 //! [`virtbus_host::image`].
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use virtbus_host::image::{Header as Image, ImageEncryption, ImageFormat, Qcow2};
+use virtbus_host::image::{Described, Header as Image, ImageEncryption, ImageFormat, Qcow2, described};
 use virtbus_schema::storage_pool::PoolKind;
 use virtbus_schema::storage_vol::{
     ClusterSize, Encryption, EncryptionFormat, StorageVolume, VolumeFeatures, VolumeFormat,
@@ -83,12 +83,33 @@ pub(crate) fn capacity(content: &File, document: &StorageVolume) -> Option<u64> 
     Image::of(content, Some(format)).ok()?.capacity
 }
 
-/// The file meant by a backing file's name; `None` for what is no path.
-pub(crate) fn resolve(image: &Path, name: &str) -> Option<PathBuf> {
-    virtbus_host::image::resolve(image, name)?;
-    // As it is written, which is how clients know it.
-    let name = name.strip_prefix("file:").unwrap_or(name);
-    Some(image.parent().unwrap_or(Path::new("/")).join(name))
+/// A backing file as lists show it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Its path, or its name where that is no path.
+    pub(crate) name: String,
+    /// Whether it is a file of this host.
+    pub(crate) is_file: bool,
+    /// Whether what the header says of its format counts.
+    pub(crate) keeps_format: bool,
+}
+
+/// The backing file that the header of `image` names so. A path stays as it is written, which is how clients know it.
+pub(crate) fn shown(image: &Path, name: &str) -> Shown {
+    let other = |name: &str| Shown { name: name.to_owned(), is_file: false, keeps_format: true };
+    match described(name) {
+        Some(Described::Path { path, .. }) => Shown { is_file: path.starts_with('/'), ..other(&path) },
+        Some(Described::Remote) => other(name),
+        Some(Described::Unclear) => Shown { keeps_format: false, ..other(name) },
+        None if name.starts_with("file:") => other(name),
+        None => match virtbus_host::image::resolve(image, name) {
+            Some(_) => {
+                let path = image.parent().unwrap_or(Path::new("/")).join(name);
+                Shown { is_file: true, ..other(&path.to_string_lossy()) }
+            }
+            None => other(name),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -126,12 +147,21 @@ mod tests {
         );
     }
 
+    /// As libvirtd 11.3 shows images with the same names in their headers.
     #[test]
     fn names_of_backing_files_are_paths_or_not() {
-        let image = Path::new("/pool/top.qcow2");
-        assert_eq!(resolve(image, "base"), Some("/pool/base".into()));
-        assert_eq!(resolve(image, "/a/./b"), Some("/a/./b".into()));
-        assert_eq!(resolve(image, "nbd://h/x"), None);
-        assert_eq!(resolve(image, "json:{}"), None);
+        let of = |name: &str| {
+            let it = shown(Path::new("/pool/top.qcow2"), name);
+            (it.name, it.is_file, it.keeps_format)
+        };
+        let it = |name: &str, is_file, keeps_format| (name.to_owned(), is_file, keeps_format);
+        assert_eq!(of("base"), it("/pool/base", true, true));
+        assert_eq!(of("/a/./b"), it("/a/./b", true, true));
+        for name in ["nbd://h/x", "file:/a", "file:///a", "json:{\"driver\":\"nbd\",\"host\":\"h\"}"] {
+            assert_eq!(of(name), it(name, false, true));
+        }
+        assert_eq!(of("json:{}"), it("json:{}", false, false));
+        assert_eq!(of("json:{\"driver\":\"file\",\"filename\":\"/a\"}"), it("/a", true, true));
+        assert_eq!(of("json:{\"driver\":\"file\",\"filename\":\"a\"}"), it("a", false, true));
     }
 }

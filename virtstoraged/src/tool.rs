@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use virtbus_api::{Error, Result};
-use virtbus_host::process::{Exit, Output, OutputError, Spawn, SpawnError};
+use virtbus_host::process::{Exit, Output, OutputError, Spawn, SpawnError, find_program};
 
 use crate::fault;
 
@@ -49,8 +49,9 @@ impl Tool {
 
     /// The command as a user would type it.
     fn shown(&self) -> String {
-        let words = self.args.iter().map(|it| it.to_string_lossy().into_owned());
-        std::iter::once(self.program.clone()).chain(words).collect::<Vec<_>>().join(" ")
+        let program = find_program(&self.program).map_or_else(|| self.program.clone(), |it| it.display().to_string());
+        let words = self.args.iter().map(|it| quoted(&it.to_string_lossy()));
+        std::iter::once(program).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs it to its end, whatever that is.
@@ -95,10 +96,16 @@ impl Tool {
     }
 }
 
+/// The word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "+-_=./:,@%".contains(it);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 /// The error for a tool that failed; the words before the tool's own are those that tools look for.
 fn failure(shown: &str, output: &Output) -> Error {
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.trim();
+    let said = said.trim_end();
     let how = match output.exit {
         Exit::Code(code) => format!("exit status {code}"),
         Exit::Signal(number) => format!("fatal signal {number}"),

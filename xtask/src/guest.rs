@@ -1,7 +1,8 @@
 //! The tiny guest: the distribution's own kernel and busybox, which boots to a shell in a few seconds without KVM.
 //!
 //! On `ttyS0`, `hvc0` and `tty1` it shows [`PROMPT`]. It loads drivers for what it finds and for what is plugged later,
-//! asks for an address on every network interface, powers off at the power button and reboots at Ctrl-Alt-Del.
+//! asks for an address on every network interface, powers off at the power button and reboots at Ctrl-Alt-Del. `look KIND...`
+//! lists what it finds, one thing a line.
 //! Built once into `target/guest/`; built again when the kernel, busybox or the files in `xtask/guest/` change.
 
 use std::fs;
@@ -11,8 +12,9 @@ use anyhow::{Context as _, Result};
 
 use crate::command::{output, program, target_dir};
 
-mod cpio;
-mod kernel;
+pub(crate) mod cpio;
+pub(crate) mod kernel;
+pub(crate) mod package;
 
 /// What each console shows when the guest is ready for a command.
 pub const PROMPT: &str = "virtbus-guest# ";
@@ -27,14 +29,20 @@ pub struct Guest {
     pub kernel: PathBuf,
     /// For `<initrd>`.
     pub initrd: PathBuf,
+    /// For `<kernel>` where firmware loads it: the image as the distribution has it, which takes longer to unpack itself.
+    pub image: PathBuf,
 }
 
 impl Guest {
+    fn below(dir: &Path) -> Self {
+        Self { kernel: dir.join("kernel"), initrd: dir.join("initrd"), image: dir.join("image") }
+    }
+
     /// Copies the files to where the user that QEMU runs as can read them.
     pub fn copy_to(&self, dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-        let copy = Self { kernel: dir.join("kernel"), initrd: dir.join("initrd") };
-        for (from, to) in [(&self.kernel, &copy.kernel), (&self.initrd, &copy.initrd)] {
+        let copy = Self::below(dir);
+        for (from, to) in [(&self.kernel, &copy.kernel), (&self.initrd, &copy.initrd), (&self.image, &copy.image)] {
             fs::copy(from, to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
         }
         Ok(copy)
@@ -44,6 +52,7 @@ impl Guest {
 /// Files of the initial RAM disk that are text: path, mode, content.
 const FILES: &[(&str, u32, &str)] = &[
     ("init", 0o755, include_str!("../guest/init")),
+    ("bin/look", 0o755, include_str!("../guest/look")),
     ("etc/acpi/PWRF/00000080", 0o755, include_str!("../guest/power-button")),
     ("etc/dhcp", 0o755, include_str!("../guest/dhcp")),
     ("etc/net", 0o755, include_str!("../guest/net")),
@@ -55,23 +64,25 @@ const FILES: &[(&str, u32, &str)] = &[
 /// The guest, built when it is not there yet.
 pub fn ready() -> Result<Guest> {
     let dir = target_dir().join("guest");
-    let guest = Guest { kernel: dir.join("kernel"), initrd: dir.join("initrd") };
+    let guest = Guest::below(&dir);
     let stamp = dir.join("stamp");
     let busybox = Path::new("/bin/busybox");
     let made_of =
         format!("{:?} {:?} {:?}", fs::metadata(busybox).and_then(|it| it.modified()).ok(), FILES, kernel::MODULES);
-    if guest.kernel.is_file() && guest.initrd.is_file() && fs::read_to_string(&stamp).is_ok_and(|it| it == made_of) {
+    let is_there = [&guest.kernel, &guest.initrd, &guest.image].iter().all(|it| it.is_file());
+    if is_there && fs::read_to_string(&stamp).is_ok_and(|it| it == made_of) {
         return Ok(guest);
     }
     // Two test programs may come here at once: each builds beside, and a rename puts it in place.
     fs::create_dir_all(&dir)?;
     let work = tempfile::tempdir_in(&dir)?;
-    let unpacked = kernel::unpack(&dir, work.path())?;
+    let unpacked = kernel::unpack(&dir, work.path(), kernel::MODULES)?;
     eprintln!("guest: packing {} drivers and busybox", unpacked.modules.len());
     kernel::boot_image(&unpacked.image, &work.path().join("kernel"))?;
+    fs::copy(&unpacked.image, work.path().join("image"))?;
     fs::write(work.path().join("initrd"), initrd(busybox, &unpacked)?)?;
     fs::write(work.path().join("stamp"), made_of)?;
-    for name in ["kernel", "initrd", "stamp"] {
+    for name in ["kernel", "initrd", "image", "stamp"] {
         fs::rename(work.path().join(name), dir.join(name))?;
     }
     Ok(guest)

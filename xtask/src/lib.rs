@@ -13,6 +13,7 @@ pub mod console;
 pub mod demo;
 pub mod fuzz;
 pub mod guest;
+pub mod lab;
 pub mod ledgers;
 pub mod processes;
 pub mod setup;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::build::{self, Profile};
 use xtask::setup::{self, Need};
 use xtask::stack::{self, Network, Stack};
-use xtask::{bench, demo, fuzz, guest, ledgers, test, tidy};
+use xtask::{bench, demo, fuzz, guest, lab, ledgers, test, tidy};
 
 /// The project's own tools.
 #[derive(Parser, Debug)]
@@ -56,6 +56,11 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Boot a virtual machine with a full kernel and run scripts in it, or the lines of standard input.
+    Lab {
+        /// Run by bash, one after another.
+        scripts: Vec<PathBuf>,
+    },
     /// Start the stack below DIR and leave it running; source DIR/env to use it.
     Up {
         #[arg(long, value_name = "DIR")]
@@ -90,6 +95,7 @@ fn act(command: Command) -> Result<()> {
         Command::Test { args } => test::run_all(&args),
         Command::Bench { against, only } => bench::run(&bench::Options { against, only }),
         Command::Fuzz { target, seconds } => fuzz::run_targets(target.as_deref(), seconds),
+        Command::Lab { scripts } => lab::show(&scripts),
         Command::Tidy => tidy::check(),
         Command::Coverage => ledgers::write(),
         Command::Up { root, release } => up(&root, if release { Profile::Release } else { Profile::Debug }),

@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt as _;
 
 mod chain;
 mod field;
+mod json;
 mod qcow;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod vhdx;
 mod vmdk;
 
 pub use chain::{ImageError, Layer, backing, chain, resolve};
+pub use json::{Described, described};
 pub use qcow::Qcow2;
 
 use field::{be16, be32, be64, le32, le64};

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use virtbus_api::{ClientLease, Error, LeaseGuard};
+use virtbus_proto::Entry;
 use virtbus_rpc::peer::Client;
 
-use crate::{error::Result, events::Hub};
+use crate::{error::Result, events::Hub, session};
 
 /// A call's surroundings; cheap to clone.
 pub(crate) struct Context<D: ?Sized> {
@@ -27,8 +28,16 @@ impl<D: ?Sized> Clone for Context<D> {
 #[derive(Debug)]
 pub(crate) struct Presence {
     lease: Mutex<Option<LeaseGuard>>,
-    /// The URI that it has opened.
-    opened: Mutex<Option<String>>,
+    opened: Mutex<Option<Opened>>,
+}
+
+/// What a client has opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    /// The URI, in full.
+    pub(crate) uri: String,
+    /// Whether the client named it, and so wants that driver alone.
+    pub(crate) is_named: bool,
 }
 
 impl Presence {
@@ -46,17 +55,27 @@ impl Presence {
 
 impl<D: ?Sized> Context<D> {
     /// Notes what the client has opened.
-    pub(crate) fn set_opened(&self, uri: String) {
+    pub(crate) fn set_opened(&self, opened: Opened) {
         if let Some(it) = self.client.state(|| Presence::new(&self.client)) {
-            *it.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(uri);
+            *it.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
         }
     }
 
     /// The URI that the client has opened: empty before.
     pub(crate) fn opened(&self) -> String {
-        let presence = self.client.state(|| Presence::new(&self.client));
-        let opened = presence.and_then(|it| it.opened.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        opened.unwrap_or_default()
+        self.seen_opened(|it| it.uri.clone()).unwrap_or_default()
+    }
+
+    /// Whether what the client has opened has this procedure, which the daemon has.
+    pub(crate) fn reaches(&self, entry: &Entry) -> bool {
+        let allowed = self.seen_opened(|it| !it.is_named || session::has(&it.uri, entry));
+        allowed.unwrap_or(true)
+    }
+
+    fn seen_opened<T>(&self, look: impl FnOnce(&Opened) -> T) -> Option<T> {
+        let presence = self.client.state(|| Presence::new(&self.client))?;
+        let opened = presence.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.as_ref().map(look)
     }
 
     /// A lease on the client's presence; an error once it has gone.

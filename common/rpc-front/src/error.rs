@@ -113,7 +113,8 @@ const OF_THE_CONNECTION: &[(&str, ErrorDomain)] = &[
     ("Interface", ErrorDomain::Interface),
 ];
 
-fn domain_of(entry: &Entry) -> ErrorDomain {
+/// The part of the API that a procedure belongs to.
+pub(crate) fn domain_of(entry: &Entry) -> ErrorDomain {
     match entry.program {
         Program::Remote => {
             let api = entry.api.unwrap_or(entry.name);

@@ -83,6 +83,9 @@ impl<D: ?Sized + Send + Sync + 'static> Service for Front<D> {
             return Err(Fault::not_served(call.entry).into());
         };
         let cx = Context { driver: self.driver.clone(), client: client.clone(), hub: self.hub.clone() };
+        if !cx.reaches(call.entry) {
+            return Err(Fault::not_served(call.entry).into());
+        }
         let span = tracing::debug_span!(
             "call",
             client = client.id(),

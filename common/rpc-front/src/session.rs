@@ -17,7 +17,8 @@ use virtbus_schema::xml::YesNo;
 use crate::{
     Hypervisor, Network, Storage,
     admin::LIBRARY_VERSION,
-    error::{Fault, Result},
+    client::Opened,
+    error::{Fault, Result, domain_of},
     from_wire,
     routes::Routes,
 };
@@ -68,7 +69,7 @@ impl Session for Network {
 impl Session for Storage {
     const FEATURES: &[i32] = &[8, 10, 14, 15];
 
-    /// Whoever opens the one has the other as well: daemons that relay need a single connection.
+    /// Who names one of them has that one alone; who names none, as daemons that relay, has both by one connection.
     fn uris(&self) -> Vec<String> {
         let own = self.uri();
         let secret = format!("secret:{}", own.split_once(':').map_or("", |(_, rest)| rest));
@@ -83,7 +84,8 @@ pub(crate) fn routes<D: ?Sized + Session>() -> Routes<D> {
             if cx.client.is_open() {
                 return Err(Fault::session("connection already open"));
             }
-            cx.set_opened(choose(a.name.as_deref().unwrap_or_default(), &cx.driver.uris())?);
+            let name = a.name.as_deref().unwrap_or_default();
+            cx.set_opened(Opened { uri: choose(name, &cx.driver.uris())?, is_named: !name.is_empty() });
             if flags.contains(OpenFlags::READ_ONLY) {
                 cx.client.set_read_only();
             }
@@ -163,6 +165,16 @@ fn host_and_path(rest: &str) -> (&str, &str) {
             (host.split(':').next().unwrap_or_default(), path)
         }
     }
+}
+
+/// Whether a connection to this URI has the procedure: one to secrets has no pools, and the other way round (observed).
+pub(crate) fn has(uri: &str, entry: &Entry) -> bool {
+    let foreign = match uri.split(':').next() {
+        Some("storage") => ErrorDomain::Secret,
+        Some("secret") => ErrorDomain::Storage,
+        _ => return true,
+    };
+    domain_of(entry) != foreign
 }
 
 /// Whether the call may be made before a connection is open.

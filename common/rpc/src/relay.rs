@@ -29,7 +29,7 @@ pub struct Daemon {
     pub socket: PathBuf,
     /// Its socket for read-only clients; `None` where there is only one (session mode).
     pub read_only_socket: Option<PathBuf>,
-    /// What to open there for a client that has not said so itself: `network:///system`.
+    /// What to open there for a client that has not said so itself: `network:///system`. Empty for all that the daemon has.
     pub uri: String,
 }
 
@@ -47,7 +47,8 @@ impl Daemon {
         Self {
             socket: socket(""),
             read_only_socket: (!is_session).then(|| socket("-ro")),
-            uri: format!("{driver}:///{mode}"),
+            // Pools and secrets are two drivers in one daemon.
+            uri: if owner == Owner::Storage { String::new() } else { format!("{driver}:///{mode}") },
         }
     }
 }

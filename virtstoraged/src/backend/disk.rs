@@ -16,11 +16,11 @@ use virtbus_schema::StorageVolume;
 use virtbus_schema::storage_pool::{FreeExtent, PoolFormat, PoolKind};
 use virtbus_schema::storage_vol::{VolumeDevice, VolumeExtent, VolumeFormat, VolumeSize, VolumeSource, VolumeType};
 
-use super::{Backend, Cx, Found, signature};
+use super::{Backend, Cx, Found, Room, signature};
 use crate::blocking;
 use crate::fault::{self, Faults as _};
 use crate::pool::view::{Figures, Volumes};
-use crate::tool::{LONG, SOON, Tool};
+use crate::tool::{SOON, Tool};
 use crate::volume::{Volume, clone, create, describe, transfer};
 
 use table::{Partition, Table};
@@ -93,6 +93,7 @@ fn volume(cx: &Cx, device: &str, partition: &Partition) -> Result<Volume> {
     document.kind = VolumeType::Block;
     document.key = Some(path.to_string_lossy().into_owned());
     document.capacity = Some(size);
+    document.physical = Some(size);
     // An extended partition holds others and nothing else.
     document.allocation = Some(if partition.extended { VolumeSize::of(0) } else { size });
     let extents = vec![VolumeExtent { start: partition.start, end: partition.end }];
@@ -148,8 +149,23 @@ impl Backend for Disk {
         Ok(())
     }
 
-    async fn delete(&self, _cx: &Cx, _flags: PoolDeleteFlags) -> Result<()> {
-        Err(fault::no_support("pool does not support pool deletion"))
+    async fn delete(&self, cx: &Cx, flags: PoolDeleteFlags) -> Result<()> {
+        if !flags.is_empty() {
+            return Err(fault::unknown_flags(flags.bits(), "virStorageBackendDiskDeletePool"));
+        }
+        let device = PathBuf::from(device(cx)?);
+        let zeroed = device.clone();
+        blocking::look(device.display().to_string(), move || {
+            zero_table(&zeroed).map_err(fault::at("failed to clear the partition table of", &zeroed))
+        })
+        .await?;
+        settle().await;
+        Ok(())
+    }
+
+    async fn room(&self, cx: &Cx) -> Option<Room> {
+        let found = self.refresh(cx, Volumes::default()).await.ok()?;
+        Some(Room { figures: found.figures, free_extents: found.free_extents })
     }
 
     async fn refresh(&self, cx: &Cx, _known: Volumes) -> Result<Found> {
@@ -210,7 +226,9 @@ impl Backend for Disk {
         for partition in &table.partitions {
             if partition_name(cx, partition.number)? == volume.name() {
                 let number = partition.number.to_string();
-                return Tool::new("parted").args(["-s", device(cx)?, "rm", &number]).run(SOON).await.map(drop);
+                Tool::new("parted").args(["-s", device(cx)?, "rm", &number]).run(SOON).await?;
+                settle().await;
+                return Ok(());
             }
         }
         Ok(())
@@ -241,15 +259,15 @@ async fn fill(cx: &Cx, document: Box<StorageVolume>, source: Option<&Arc<Volume>
     let table = read_table(cx).await?.ok_or_else(|| unrecognized(cx))?;
     let made = table.partitions.iter().find(|it| it.number == number).cloned();
     let made = made.ok_or_else(|| fault::internal(format!("partition {number} has not come into being")))?;
-    let format = document.target.format.clone();
+    let extended = document.target.format.clone().filter(|_| document.target.volume_format() == Some(VolumeFormat::Extended));
     let (cx, source) = (cx.clone(), source.map(Arc::clone));
-    if let Some(source) = &source {
-        wait_for(&partition_path(&cx, &document.name)).await?;
-        tracing::debug!("copying '{}' to '{}'", source.path().display(), document.name);
-    }
+    settle().await;
     blocking::steady(format!("volume '{}'", document.name), move |progress| {
         let mut volume = volume(&cx, device(&cx)?, &made)?;
-        Arc::make_mut(&mut volume.document).target.format = format;
+        // Empty, it looks like any other.
+        if let Some(extended) = extended {
+            Arc::make_mut(&mut volume.document).target.format = Some(extended);
+        }
         if let Some(source) = source {
             let to = std::fs::OpenOptions::new().write(true).open(volume.path());
             let to = to.map_err(fault::at("cannot open volume", volume.path()))?;
@@ -265,11 +283,21 @@ async fn fill(cx: &Cx, document: Box<StorageVolume>, source: Option<&Arc<Volume>
     .await
 }
 
-/// The device of a new partition is made by udev, a moment later.
-async fn wait_for(path: &Path) -> Result<()> {
-    let settle = Tool::new("udevadm").arg("settle").arg(format!("--exit-if-exists={}", path.display()));
-    if let Err(error) = settle.output(LONG.min(SOON)).await {
+/// The devices of partitions come, go and get their owners by udev, a moment later.
+async fn settle() {
+    if let Err(error) = Tool::new("udevadm").arg("settle").output(SOON).await {
         tracing::debug!("{error}");
     }
-    Ok(())
+}
+
+/// Overwrites what partition tables and their copies lie in: the first and the last MiB. Blocks.
+fn zero_table(device: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    const LENGTH: u64 = 1 << 20;
+    let disk = std::fs::OpenOptions::new().write(true).open(device)?;
+    let end = virtbus_host::file::length(&disk)?;
+    let zeroes = vec![0; usize::try_from(LENGTH.min(end)).unwrap_or(0)];
+    disk.write_all_at(&zeroes, 0)?;
+    disk.write_all_at(&zeroes, end.saturating_sub(LENGTH))?;
+    disk.sync_all()
 }

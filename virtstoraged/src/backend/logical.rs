@@ -11,15 +11,15 @@ use async_trait::async_trait;
 use virtbus_api::{
     Result,
     flags::{PoolBuildFlags, PoolDeleteFlags, VolumeCreateFlags, VolumeDeleteFlags, VolumeResizeFlags},
+    storage::WipeAlgorithm,
 };
 use virtbus_schema::StorageVolume;
 use virtbus_schema::storage_pool::{PoolDevice, PoolFormat, PoolKind, PoolSource, SourceFormat, SourceList};
-use virtbus_schema::storage_vol::VolumeSize;
 
-use super::{Backend, Cx, Found, signature};
+use super::{Backend, Cx, Found, Room, files, signature};
 use crate::blocking;
 use crate::fault;
-use crate::pool::view::Volumes;
+use crate::pool::view::{Figures, Volumes};
 use crate::tool::{LONG, SOON, Tool};
 use crate::volume::{Volume, clone, create, transfer};
 
@@ -39,6 +39,18 @@ fn group(cx: &Cx) -> &str {
 async fn report(tool: &str, columns: &str, of: Option<&str>) -> Result<String> {
     let arguments = ["--reportformat", "json", "--units", "b", "--nosuffix", "-o", columns];
     Tool::new(tool).args(arguments).args(of).text(SOON).await
+}
+
+/// The volumes of what `of` names: the group, or one volume of it.
+async fn volumes(cx: &Cx, of: &str) -> Result<Vec<Volume>> {
+    let columns = "lv_name,origin,lv_uuid,lv_size,seg_size,seg_start_pe,devices,segtype,vg_extent_size,lv_attr";
+    let found = report::volumes(&report("lvs", columns, Some(of)).await?, cx.pool.target_path().unwrap_or_default())?;
+    let volume = |document| Volume { document: Arc::new(document), stamp: None, probed: None };
+    Ok(found.into_iter().map(volume).collect())
+}
+
+async fn figures(cx: &Cx) -> Result<Figures> {
+    report::group(&report("vgs", "vg_size,vg_free", Some(group(cx))).await?)
 }
 
 async fn physical_volumes() -> Result<Vec<report::Physical>> {
@@ -111,15 +123,37 @@ impl Backend for Logical {
     }
 
     async fn refresh(&self, cx: &Cx, _known: Volumes) -> Result<Found> {
-        let figures = report::group(&report("vgs", "vg_size,vg_free", Some(group(cx))).await?)?;
-        let target = cx.pool.target_path().unwrap_or_default();
-        let columns = "lv_name,origin,lv_uuid,lv_size,seg_size,seg_start_pe,devices,segtype,vg_extent_size,lv_attr";
-        let volumes = report::volumes(&report("lvs", columns, Some(group(cx))).await?, target)?;
-        let volumes = volumes.into_iter().map(|document| {
-            let volume = Volume { document: Arc::new(document), stamp: None, probed: None };
-            (volume.name().to_owned(), Arc::new(volume))
-        });
+        let figures = figures(cx).await?;
+        let volumes = volumes(cx, group(cx)).await?.into_iter().map(|it| (it.name().to_owned(), Arc::new(it)));
         Ok(Found { figures, volumes: volumes.collect(), ..Found::default() })
+    }
+
+    async fn room(&self, cx: &Cx) -> Option<Room> {
+        let figures = figures(cx).await.ok()?;
+        Some(Room { figures, free_extents: Vec::new() })
+    }
+
+    async fn look(&self, _cx: &Cx, volume: &Arc<Volume>, capacity: Option<u64>) -> Result<Arc<Volume>> {
+        let mut seen = files::look(volume, capacity).await?;
+        // Its device is as long as what a guest sees; how much of that it takes up, LVM has said.
+        if seen.allocation() != volume.allocation() {
+            Arc::make_mut(&mut Arc::make_mut(&mut seen).document).allocation = volume.document.allocation;
+        }
+        Ok(seen)
+    }
+
+    async fn probe(&self, cx: &Cx, volume: &Arc<Volume>) -> Result<Arc<Volume>> {
+        // What is in it is never looked at: a volume of LVM's has no format.
+        self.look(cx, volume, None).await
+    }
+
+    async fn wipe_volume(&self, _cx: &Cx, volume: &Arc<Volume>, algorithm: WipeAlgorithm) -> Result<()> {
+        if volume.document.backing_store.is_none() && volume.allocation() < volume.capacity() {
+            let path = volume.path().display();
+            let text = format!("logical volume '{path}' is sparse, volume wipe not supported");
+            return Err(fault::no_support(text));
+        }
+        files::wipe_volume(volume, algorithm).await
     }
 
     async fn create_volume(
@@ -136,17 +170,20 @@ impl Backend for Logical {
         let allocation = document.allocation.map_or(capacity, |it| it.bytes);
         let path = format!("{}/{}", cx.pool.target_path().unwrap_or_default(), document.name);
         let kib = |bytes: u64| format!("{}K", bytes.div_ceil(1024));
-        let mut tool = Tool::new("lvcreate").args(["--yes", "--name", &document.name, "-L", &kib(allocation)]);
-        if let Some(backing) = &document.backing_store {
-            tool = tool.args(["-s", &backing.path]);
-        } else {
-            if allocation < capacity {
-                tool = tool.args(["--type", "snapshot", "--virtualsize", &kib(capacity)]);
-            }
-            tool = tool.arg(group(cx));
+        let mut tool = Tool::new("lvcreate").args(["--name", &document.name, "-L", &kib(allocation)]);
+        if allocation < capacity {
+            tool = tool.args(["--type", "snapshot", "--virtualsize", &kib(capacity)]);
         }
+        tool = match &document.backing_store {
+            Some(backing) => tool.args(["-s", &backing.path]),
+            None => tool.arg(group(cx)),
+        };
+        tool = tool.arg("--yes");
         tool.run(SOON).await?;
-        let made = fill(document, source, &path).await;
+        let made = match fill(&document, source, &path).await {
+            Ok(()) => made_volume(cx, &document.name).await,
+            Err(error) => Err(error),
+        };
         if made.is_err() {
             // The reason is what counts; a volume that stays shows in the next refresh.
             let _ = Tool::new("lvremove").args(["-f", &path]).run(SOON).await;
@@ -189,29 +226,26 @@ impl Backend for Logical {
     }
 }
 
+/// What has become of a new volume: LVM rounds sizes up, and says where it lies.
+async fn made_volume(cx: &Cx, name: &str) -> Result<Arc<Volume>> {
+    let found = volumes(cx, &format!("{}/{name}", group(cx))).await?;
+    let made = found.into_iter().next();
+    made.map(Arc::new).ok_or_else(|| fault::internal(format!("LVM has made volume '{name}' and does not show it")))
+}
+
 /// Gives a new logical volume its owner and content.
-async fn fill(document: Box<StorageVolume>, source: Option<&Arc<Volume>>, path: &str) -> Result<Arc<Volume>> {
-    let uuid = report("lvs", "lv_uuid", Some(path)).await.ok().and_then(|it| report::uuid(&it));
+async fn fill(document: &StorageVolume, source: Option<&Arc<Volume>>, path: &str) -> Result<()> {
+    let permissions = document.target.permissions.clone().unwrap_or_default();
     let (source, path) = (source.map(Arc::clone), path.to_owned());
     blocking::steady(format!("volume '{path}'"), move |progress| {
         let at = Path::new(&path);
-        if let Some(permissions) = &document.target.permissions {
-            create::own(at, at, permissions)?;
-        }
+        create::own(at, at, &permissions)?;
+        let Some(source) = source else { return Ok(()) };
         let content = std::fs::OpenOptions::new().read(true).write(true).open(at);
         let content = content.map_err(fault::at("cannot open volume", at))?;
-        if let Some(source) = source {
-            let from = transfer::open(source.path(), false)?;
-            clone::copy(&from, &content, true, at, progress)?;
-            content.sync_all().map_err(fault::at("cannot sync data to", at))?;
-        }
-        let mut document = *document;
-        let capacity = virtbus_host::file::length(&content).map_err(fault::at("cannot read", at))?;
-        document.capacity = Some(VolumeSize::of(capacity));
-        document.key = Some(uuid.unwrap_or_else(|| path.clone()));
-        document.target.path = Some(path.clone());
-        document.kind = virtbus_schema::storage_vol::VolumeType::Block;
-        Ok(Arc::new(Volume { document: Arc::new(document), stamp: None, probed: None }))
+        let from = transfer::open(source.path(), false)?;
+        clone::copy(&from, &content, true, at, progress)?;
+        content.sync_all().map_err(fault::at("cannot sync data to", at))
     })
     .await
 }

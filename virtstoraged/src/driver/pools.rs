@@ -88,11 +88,7 @@ fn passes(view: &View, filter: PoolFilter) -> bool {
 
 fn with_figures(view: &View) -> Option<Arc<StoragePool>> {
     let Some(live) = &view.live else { return view.definition.clone() };
-    let mut document = StoragePool::clone(&live.document);
-    document.capacity.bytes = live.figures.capacity;
-    document.allocation.bytes = live.figures.allocation;
-    document.available.bytes = live.figures.available;
-    Some(Arc::new(document))
+    Some(Arc::new(live.shown()))
 }
 
 #[async_trait]
@@ -129,8 +125,10 @@ impl Pools for Storage {
         let view = self.view(pool)?;
         let inactive = flags.contains(PoolXmlFlags::INACTIVE);
         let document = match (&view.definition, &view.live) {
-            (Some(definition), _) if inactive => Some(Arc::clone(definition)),
-            (None, Some(live)) if inactive => Some(Arc::clone(&live.document)),
+            // What it was started from is what it is, until it is defined anew.
+            (Some(definition), Some(live)) if inactive && !Arc::ptr_eq(definition, &live.origin) => {
+                Some(Arc::clone(definition))
+            }
             _ => with_figures(&view),
         };
         document.ok_or_else(|| crate::registry::no_pool_of(pool.uuid, &pool.name))

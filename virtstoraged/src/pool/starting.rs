@@ -97,6 +97,7 @@ impl Owner {
 
     fn go_live(&mut self, document: &Arc<StoragePool>, found: Found) {
         let mut live = Live {
+            origin: Arc::clone(document),
             document: Arc::clone(document),
             state: PoolState::Running,
             figures: Figures::default(),
@@ -135,7 +136,11 @@ impl Owner {
     pub(super) fn go_off(&mut self) {
         let was = self.view.live.take();
         self.changed = true;
-        if was.is_some() {
+        if let Some(live) = was {
+            // The definition keeps what was found last, unless it has been replaced meanwhile; the file does not.
+            if self.view.definition.as_ref().is_some_and(|it| Arc::ptr_eq(it, &live.origin)) {
+                self.view.definition = Some(Arc::new(live.shown()));
+            }
             self.emit_lifecycle(PoolLifecycle::Stopped);
         }
     }

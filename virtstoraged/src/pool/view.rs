@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use virtbus_api::{
-    PoolRef, VolumeRef,
+    PoolRef, Turnover, VolumeRef,
     storage::{PoolInfo, PoolState},
 };
 use virtbus_schema::StoragePool;
@@ -36,6 +36,8 @@ pub(crate) struct View {
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
     /// The document it was started from.
+    pub(crate) origin: Arc<StoragePool>,
+    /// The same with what has been found since.
     pub(crate) document: Arc<StoragePool>,
     /// Whether all of it answers.
     pub(crate) state: PoolState,
@@ -54,6 +56,17 @@ pub(crate) struct Figures {
     pub(crate) allocation: u64,
     /// How much is free.
     pub(crate) available: u64,
+}
+
+impl Live {
+    /// The document with the figures of now.
+    pub(crate) fn shown(&self) -> StoragePool {
+        let mut document = StoragePool::clone(&self.document);
+        document.capacity.bytes = self.figures.capacity;
+        document.allocation.bytes = self.figures.allocation;
+        document.available.bytes = self.figures.available;
+        document
+    }
 }
 
 impl View {
@@ -86,6 +99,16 @@ impl View {
     /// What runs, else what is defined.
     pub(crate) fn document(&self) -> Option<&Arc<StoragePool>> {
         self.live.as_ref().map(|it| &it.document).or(self.definition.as_ref())
+    }
+
+    /// Which volumes have come and gone since the view was `before`.
+    pub(crate) fn turnover_since(&self, before: &Self) -> Option<Arc<Turnover<VolumeRef>>> {
+        let none = Volumes::default();
+        let [old, new] = [before, self].map(|it| it.live.as_ref().map_or(&none, |it| &it.volumes));
+        if Arc::ptr_eq(old, new) {
+            return None;
+        }
+        Turnover::between(old, new, |one, other| one.key() == other.key(), |it| self.volume_ref(it))
     }
 
     /// How callers name a volume of it.

@@ -14,9 +14,11 @@ use virtbus_schema::StorageVolume;
 use super::{
     Owner, answer,
     command::{Answer, Reply},
+    document::set_free_extents,
     hold::Hold,
     job::Apply,
 };
+use crate::backend::Room;
 use crate::fault::{self, Faults as _};
 use crate::volume::{Volume, no_volume_named};
 
@@ -50,10 +52,12 @@ impl Owner {
         self.volume_jobs.add(async move {
             let made = backend.create_volume(&cx, document, source.as_ref().map(|it| &it.volume), flags).await;
             drop(source);
+            let room = if made.is_ok() { backend.room(&cx).await } else { None };
             let apply: Apply = Box::new(move |owner| {
                 owner.pending.remove(&name);
                 let made = made.map(|volume| {
                     owner.count(0, volume.allocation());
+                    owner.show_room(room);
                     owner.put(Arc::clone(&volume));
                     Answer::Volume(volume)
                 });
@@ -99,9 +103,11 @@ impl Owner {
         };
         self.volume_jobs.add(async move {
             let deleted = backend.delete_volume(&cx, &hold.volume, flags).await;
+            let room = if deleted.is_ok() { backend.room(&cx).await } else { None };
             let apply: Apply = Box::new(move |owner| {
                 if deleted.is_ok() {
                     owner.count(hold.volume.allocation(), 0);
+                    owner.show_room(room);
                     owner.remove(hold.volume.name());
                 }
                 owner.answer_done(reply, deleted);
@@ -207,6 +213,14 @@ impl Owner {
         if let Some(live) = &mut self.view.live {
             Arc::make_mut(&mut live.volumes).remove(name);
             self.changed = true;
+        }
+    }
+
+    /// What the backend has counted itself.
+    fn show_room(&mut self, room: Option<Room>) {
+        if let (Some(room), Some(live)) = (room, &mut self.view.live) {
+            live.figures = room.figures;
+            set_free_extents(&mut live.document, room.free_extents);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use nix::libc;
@@ -59,12 +59,11 @@ fn put_header(document: &mut StorageVolume, path: &Path, header: header::Header)
 
 /// What a volume is based on. A format that the header does not name is raw: what a guest wrote does not decide.
 fn backing(path: &Path, name: &str, format: Option<String>) -> VolumeBacking {
-    let resolved = header::resolve(path, name);
-    let format = format.unwrap_or_else(|| VolumeFormat::Raw.as_str().to_owned());
-    let about = resolved.as_deref().and_then(|it| std::fs::metadata(it).ok());
-    let shown = resolved.map(PathBuf::into_os_string).map_or_else(|| name.to_owned(), |it| it.to_string_lossy().into());
+    let shown = header::shown(path, name);
+    let format = format.filter(|_| shown.keeps_format).unwrap_or_else(|| VolumeFormat::Raw.as_str().to_owned());
+    let about = shown.is_file.then(|| std::fs::metadata(&shown.name).ok()).flatten();
     VolumeBacking {
-        path: shown,
+        path: shown.name,
         format: Some(FormatName { name: format }),
         permissions: about.as_ref().map(describe::permissions),
         timestamps: about.as_ref().map(describe::timestamps),
@@ -107,8 +106,8 @@ pub(crate) fn made(mut document: StorageVolume, path: &Path) -> Result<Arc<Volum
     document.key = Some(text.clone());
     document.target.path = Some(text);
     if let Some(backing) = &mut document.backing_store {
-        let resolved = header::resolve(path, &backing.path);
-        let about = resolved.and_then(|it| std::fs::metadata(it).ok());
+        let shown = header::shown(path, &backing.path);
+        let about = shown.is_file.then(|| std::fs::metadata(shown.name).ok()).flatten();
         backing.permissions = about.as_ref().map(describe::permissions);
         backing.timestamps = about.as_ref().map(describe::timestamps);
     }

@@ -6,24 +6,24 @@ use anyhow::{Context as _, Result};
 
 /// An archive being written. Parent directories come by themselves.
 #[derive(Debug, Default)]
-pub(super) struct Archive {
+pub(crate) struct Archive {
     bytes: Vec<u8>,
     directories: BTreeSet<String>,
     entries: u32,
 }
 
 impl Archive {
-    pub(super) fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> Result<()> {
+    pub(crate) fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> Result<()> {
         self.parents(path)?;
         self.entry(path, 0o100_000 | mode, content)
     }
 
-    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+    pub(crate) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
         self.parents(path)?;
         self.entry(path, 0o120_777, target.as_bytes())
     }
 
-    pub(super) fn directory(&mut self, path: &str) -> Result<()> {
+    pub(crate) fn directory(&mut self, path: &str) -> Result<()> {
         self.parents(path)?;
         if self.directories.insert(path.to_owned()) {
             self.entry(path, 0o040_755, &[])?;
@@ -32,7 +32,7 @@ impl Archive {
     }
 
     /// Ends the archive and returns it.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         // An empty entry cannot be too large.
         let _ = self.entry("TRAILER!!!", 0, &[]);
         self.bytes

@@ -8,35 +8,70 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{output, program, run};
-use crate::setup::{Distribution, apt_get, update_lists};
+use crate::setup::{Distribution, update_lists};
+
+use super::package;
 
 /// The drivers, by module name; what they depend on comes with them. One that the kernel has built in is no file.
 pub(super) const MODULES: &[&str] = &[
     "8139cp",
+    "8139too",
     "9p",
     "9pnet_virtio",
     "ahci",
+    "am53c974",
     "ata_generic",
     "ata_piix",
     "button",
+    "cdc_ether",
+    "e100",
     "e1000",
     "e1000e",
+    "ehci_hcd",
     "ehci_pci",
+    "esp_scsi",
     "evdev",
     "ext4",
+    "floppy",
+    "ftdi_sio",
     "hid_generic",
     "i6300esb",
+    "iTCO_wdt",
+    "ib700wdt",
+    "igb",
     "isofs",
+    "lp",
+    "lpc_ich",
+    "megaraid_sas",
+    "mptsas",
     "nbd",
+    "nd_pmem",
+    "ne2k_pci",
+    "nfit",
     "nvme",
+    "ohci_hcd",
+    "ohci_pci",
+    "parport_pc",
+    "pciehp",
     "pcnet32",
+    "ppdev",
     "psmouse",
     "pvpanic",
     "pvpanic_pci",
+    "qemu_fw_cfg",
+    "rndis_host",
     "sd_mod",
     "shpchp",
+    "snd_ens1370",
+    "snd_hda_codec_generic",
+    "snd_hda_intel",
+    "snd_intel8x0",
+    "snd_usb_audio",
     "sr_mod",
     "sym53c8xx",
+    "tpm_crb",
+    "tpm_tis",
+    "tulip",
     "uas",
     "uhci_hcd",
     "usb_storage",
@@ -50,32 +85,39 @@ pub(super) const MODULES: &[&str] = &[
     "virtio_input",
     "virtio_iommu",
     "virtio_mem",
+    "virtio_mmio",
     "virtio_net",
     "virtio_pci",
     "virtio_pmem",
     "virtio_rng",
     "virtio_scsi",
+    "virtio_snd",
     "virtiofs",
+    "vmgenid",
+    "vmw_pvscsi",
     "vmw_vsock_virtio_transport",
+    "vmxnet3",
+    "xhci_hcd",
     "xhci_pci",
 ];
 
 /// An unpacked kernel package.
-pub(super) struct Unpacked {
+pub(crate) struct Unpacked {
     /// The compressed boot image as the package has it.
-    pub(super) image: PathBuf,
+    pub(crate) image: PathBuf,
     /// Path in the RAM disk, and the file to put there: drivers and their index.
-    pub(super) modules: BTreeMap<String, PathBuf>,
+    pub(crate) modules: BTreeMap<String, PathBuf>,
 }
 
-/// Downloads the kernel package into `cache` (once) and unpacks it below `work`.
-pub(super) fn unpack(cache: &Path, work: &Path) -> Result<Unpacked> {
+/// Downloads the kernel package into `cache` (once) and unpacks it below `work`, with the drivers of these names (see
+/// [`MODULES`]; a `*` at the end stands for anything).
+pub(crate) fn unpack(cache: &Path, work: &Path, drivers: &[&str]) -> Result<Unpacked> {
     let tree = work.join("tree");
     fs::create_dir(&tree)?;
     for package in packages(cache)? {
         run(program("dpkg-deb").arg("-x").arg(package).arg(&tree))?;
     }
-    let image = only_file(&tree.join("boot"), "vmlinuz-")?;
+    let image = package::only_file(&tree.join("boot"), "vmlinuz-")?;
     let version = image.file_name().and_then(|it| it.to_str()).and_then(|it| it.strip_prefix("vmlinuz-"));
     let version = version.context("the kernel's file name")?.to_owned();
     // Since the /usr merge, packages put modules in either place.
@@ -86,7 +128,7 @@ pub(super) fn unpack(cache: &Path, work: &Path) -> Result<Unpacked> {
     let base = format!("lib/modules/{version}");
     let chosen = work.join("chosen");
     let mut modules = BTreeMap::new();
-    for file in choose(&from)? {
+    for file in choose(&from, drivers)? {
         let inside = file.strip_prefix(&from)?.with_extension("");
         let inside = if inside.extension().is_some() { inside } else { inside.with_extension("ko") };
         let to = chosen.join(&base).join(&inside);
@@ -111,23 +153,7 @@ fn packages(cache: &Path) -> Result<Vec<PathBuf>> {
         }
     };
     let dir = cache.join("packages");
-    fs::create_dir_all(&dir)?;
-    let mut files = Vec::new();
-    for name in names {
-        let prefix = format!("{name}_");
-        if let Ok(file) = only_file(&dir, &prefix) {
-            files.push(file);
-            continue;
-        }
-        eprintln!("guest: downloading {name}");
-        let download = || run(apt_get().current_dir(&dir).args(["-q", "-o", "APT::Sandbox::User=", "download", &name]));
-        if download().is_err() {
-            update_lists()?;
-            download()?;
-        }
-        files.push(only_file(&dir, &prefix)?);
-    }
-    Ok(files)
+    names.iter().map(|name| package::fetch(&dir, name)).collect()
 }
 
 /// The names behind the distribution's meta package for "the kernel".
@@ -148,20 +174,17 @@ fn package_names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn only_file(dir: &Path, prefix: &str) -> Result<PathBuf> {
-    let mut found = fs::read_dir(dir)
-        .with_context(|| dir.display().to_string())?
-        .flatten()
-        .map(|it| it.path())
-        .filter(|it| it.file_name().and_then(|it| it.to_str()).is_some_and(|it| it.starts_with(prefix)));
-    found.next().with_context(|| format!("no {prefix}* in {}", dir.display()))
-}
-
-/// The files of [`MODULES`] and of everything those name in their `depends=`.
-fn choose(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The files of these drivers and of everything those name in their `depends=`.
+fn choose(dir: &Path, drivers: &[&str]) -> Result<Vec<PathBuf>> {
     let mut by_name = BTreeMap::new();
     collect(&dir.join("kernel"), &mut by_name)?;
-    let mut wanted: Vec<String> = MODULES.iter().map(|it| (*it).to_owned()).collect();
+    let mut wanted: Vec<String> = Vec::new();
+    for driver in drivers {
+        match driver.strip_suffix('*') {
+            Some(start) => wanted.extend(by_name.keys().filter(|it| it.starts_with(start)).cloned()),
+            None => wanted.push((*driver).to_owned()),
+        }
+    }
     let mut chosen = BTreeMap::new();
     while let Some(name) = wanted.pop() {
         let Some(file) = by_name.get(&name) else { continue };
@@ -238,7 +261,7 @@ fn decompressor(bytes: &[u8]) -> Option<Decompressor> {
 
 /// Writes what QEMU boots. Unpacking the image takes an emulated processor more than half of the boot time, so it is
 /// done here: QEMU starts an uncompressed kernel that has a PVH entry. Otherwise the image is taken as it is.
-pub(super) fn boot_image(image: &Path, to: &Path) -> Result<()> {
+pub(crate) fn boot_image(image: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(image).with_context(|| image.display().to_string())?;
     match payload(&bytes).and_then(|it| Some((it, decompressor(it)?))) {
         Some((payload, tool)) => {

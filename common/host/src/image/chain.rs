@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use super::json::{Described, described};
 use super::{Backing, Header, ImageFormat};
 
 /// The longest chain that is followed.
@@ -88,11 +89,17 @@ pub fn chain(path: &Path, format: &str) -> Result<Vec<Layer>, ImageError> {
     Ok(layers)
 }
 
-/// The file meant by a backing file's name: relative to the directory of the image. `None` for URLs and JSON descriptions.
+/// The file meant by a backing file's name: relative to the directory of the image. `None` for URLs, and for descriptions in
+/// JSON of anything but a whole file.
 #[must_use]
 pub fn resolve(image: &Path, name: &str) -> Option<PathBuf> {
-    let name = name.strip_prefix("file:").unwrap_or(name);
-    if name.is_empty() || name.starts_with("json:") || has_protocol(name) {
+    let described = described(name);
+    let name = match &described {
+        Some(Described::Path { path, is_whole: true }) if path.starts_with('/') => path,
+        Some(_) => return None,
+        None => name.strip_prefix("file:").unwrap_or(name),
+    };
+    if name.is_empty() || has_protocol(name) {
         return None;
     }
     let joined = image.parent().unwrap_or(Path::new("/")).join(name);

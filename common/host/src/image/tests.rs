@@ -177,6 +177,9 @@ fn chains_end_and_names_resolve() {
     assert_eq!(resolve(Path::new("/a/b.img"), "./c"), Some(PathBuf::from("/a/c")));
     assert_eq!(resolve(Path::new("/a/b.img"), "nbd://h/x"), None);
     assert_eq!(resolve(Path::new("/a/b.img"), "json:{}"), None);
+    let described = r#"json:{"driver":"raw","file":{"driver":"file","filename":"/c/./d"}}"#;
+    assert_eq!(resolve(Path::new("/a/b.img"), described), Some(PathBuf::from("/c/d")));
+    assert_eq!(resolve(Path::new("/a/b.img"), &described.replace("/c", "c")), None);
 }
 
 #[test]

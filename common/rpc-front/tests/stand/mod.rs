@@ -38,7 +38,8 @@ impl Stand<SimStorage> {
     /// Serves a simulated daemon at `storage:///system`.
     pub(crate) fn of_storage() -> Self {
         let sim = SimStorage::new("storage:///system");
-        Self::of("storage:///system", sim.clone(), Front::of_storage(Arc::new(sim)))
+        // Named by nobody: pools and secrets.
+        Self::of("", sim.clone(), Front::of_storage(Arc::new(sim)))
     }
 }
 

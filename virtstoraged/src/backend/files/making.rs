@@ -10,7 +10,6 @@ use virtbus_schema::storage_vol::{StorageVolume, VolumeFormat};
 use super::Cx;
 use crate::blocking;
 use crate::fault;
-use crate::header;
 use crate::volume::{
     Volume, clone, create,
     create::Raw,
@@ -207,7 +206,7 @@ fn check_image(document: &StorageVolume, metadata: bool) -> Result<()> {
 
 /// What the volume is based on has to be there.
 async fn check_backing(path: &Path, backing: &str) -> Result<()> {
-    let Some(resolved) = header::resolve(path, backing) else { return Ok(()) };
+    let Some(resolved) = virtbus_host::image::resolve(path, backing) else { return Ok(()) };
     let shown = backing.to_owned();
     blocking::look(format!("'{backing}'"), move || {
         std::fs::File::open(&resolved)

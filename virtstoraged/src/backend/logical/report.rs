@@ -38,11 +38,6 @@ struct Segment {
     lv_attr: String,
 }
 
-#[derive(Deserialize)]
-struct Uuid {
-    lv_uuid: String,
-}
-
 /// The rows of a report: `{"report": [{"lv": [{...}, ...]}]}`, whatever the list is called.
 fn rows<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
     let read = || -> serde_json::Result<Vec<T>> {
@@ -71,18 +66,14 @@ pub(super) fn group(text: &str) -> Result<Figures> {
     Ok(Figures { capacity, allocation: capacity.saturating_sub(available), available })
 }
 
-/// The UUID of one logical volume.
-pub(super) fn uuid(text: &str) -> Option<String> {
-    rows::<Uuid>(text).ok()?.into_iter().next().map(|it| it.lv_uuid)
-}
-
-/// The logical volumes of a group whose devices are below `target`. Pools of thin volumes are none, and neither are
-/// inactive ones: nothing could be read from them.
+/// The logical volumes of a group whose devices are below `target`. Thin ones and their pools are none, as with the
+/// reference, and neither are inactive ones: nothing could be read from them.
 pub(super) fn volumes(text: &str, target: &str) -> Result<Vec<StorageVolume>> {
     let mut volumes: Vec<StorageVolume> = Vec::new();
     for segment in rows::<Segment>(text)? {
         let attributes = segment.lv_attr.as_bytes();
-        if attributes.first() == Some(&b't') || attributes.get(4) != Some(&b'a') {
+        let is_thin = segment.devices.trim().is_empty();
+        if is_thin || attributes.first() == Some(&b't') || attributes.get(4) != Some(&b'a') {
             continue;
         }
         let size = number(&segment.seg_size)?;
@@ -100,7 +91,8 @@ pub(super) fn volumes(text: &str, target: &str) -> Result<Vec<StorageVolume>> {
         document.allocation = Some(VolumeSize::of(size));
         document.source = Some(VolumeSource { devices });
         document.target.path = Some(format!("{target}/{}", segment.lv_name));
-        if !segment.origin.is_empty() {
+        // The origin of a sparse volume is LVM's own, which it writes in brackets.
+        if !segment.origin.is_empty() && !segment.origin.starts_with('[') {
             let path = format!("{target}/{}", segment.origin);
             document.backing_store = Some(VolumeBacking { path, ..VolumeBacking::default() });
         }
@@ -109,17 +101,17 @@ pub(super) fn volumes(text: &str, target: &str) -> Result<Vec<StorageVolume>> {
     Ok(volumes)
 }
 
-/// `/dev/sdb1(25),/dev/sdc1(0)`: devices with the first extent used on each. Striped, each holds its share.
+/// `/dev/sdb1(25),/dev/sdc1(0)`: devices with the first extent used on each. Each is shown with the length of the whole
+/// segment even where stripes share it: so does the reference.
 fn devices(text: &str, size: u64, extent: u64) -> Result<Vec<VolumeDevice>> {
     let named: Vec<(&str, &str)> = text
         .split(',')
         .filter_map(|it| it.trim().strip_suffix(')').and_then(|it| it.rsplit_once('(')))
         .filter(|(path, _)| path.starts_with('/'))
         .collect();
-    let share = size / u64::try_from(named.len().max(1)).unwrap_or(1);
     let device = |(path, first): &(&str, &str)| {
         let start = number(first)?.saturating_mul(extent);
-        let extents = vec![VolumeExtent { start, end: start.saturating_add(share) }];
+        let extents = vec![VolumeExtent { start, end: start.saturating_add(size) }];
         Ok(VolumeDevice { path: (*path).to_owned(), extents })
     };
     named.iter().map(device).collect()
@@ -158,8 +150,8 @@ mod tests {
             extents,
             [
                 ("/dev/sda2", 104_857_600, 109_051_904),
-                ("/dev/sdb1", 0, 1_048_576),
-                ("/dev/sdc1", 29_360_128, 30_408_704)
+                ("/dev/sdb1", 0, 2_097_152),
+                ("/dev/sdc1", 29_360_128, 31_457_280)
             ]
         );
         assert_eq!(found[1].backing_store.as_ref().map(|it| it.path.as_str()), Some("/dev/vg/root"));
