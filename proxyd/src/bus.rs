@@ -307,6 +307,11 @@ impl Relay {
         if !path.as_str().starts_with("/org/libvirt/") {
             return Ok(());
         }
+        for pending in self.pending.values() {
+            if let Pending::Part(gathering) = pending {
+                gathering.lock().unwrap_or_else(PoisonError::into_inner).overtaken_by(signal)?;
+            }
+        }
         let builder = Message::signal(path.clone(), interface.clone(), member.clone());
         self.connection.send(&with_body_of(signal, builder)?).await
     }

@@ -42,14 +42,14 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     let listeners = started.listen("libvirt")?;
     let _files = BoundFiles::of(&listeners);
     let service = Arc::new(Session::new(&backends));
-    let policy = auth::of_configuration(started.config.auth_unix_rw);
+    let policy =
+        auth::of_configuration(&started.config.authentication(), virtbus_daemon::bus::is_polkit_asked(&started.paths));
     let server = Server::relaying(service, policy, Limits::of(started.config.clients()), backends);
 
     let (tasks, supervisor) = Tasks::new();
     activation::accept(listeners, &tasks, |role, socket| {
-        let kind = role.pick([SocketKind::ReadWrite, SocketKind::ReadOnly, SocketKind::Admin]);
         let server = server.clone();
-        async move { server.serve(socket, kind).await }
+        async move { server.serve(socket, role.pick(SocketKind::ALL)).await }
     })?;
     let draining = server.clone();
     tasks.at_stop("drain clients", async move { draining.drain(CLIENTS_DEADLINE).await });

@@ -26,10 +26,12 @@ cp -a /etc/alternatives $root/etc
 touch $root/etc/machine-id
 mkdir -p $root/etc/systemd/system
 ln -s /usr/lib/systemd/system/multi-user.target $root/etc/systemd/system/default.target
-cp /run/programs/virtqemud /run/programs/virtproxyd $usr/sbin
+mkdir -p $usr/share/polkit-1/actions $root/etc/polkit-1/rules.d
+for program in virtqemud virtstoraged virtnetworkd virtproxyd; do cp /run/programs/$program $usr/sbin; done
 cp "$1"/systemd/*.service "$1"/systemd/*.socket $usr/lib/systemd/system
 cp "$1"/systemd/dbus/*.conf $usr/share/dbus-1/system.d
 cp "$1"/systemd/dbus/*.service $usr/share/dbus-1/system-services
+cp "$1"/systemd/polkit/*.policy $usr/share/polkit-1/actions
 "#;
 
 /// The machine.

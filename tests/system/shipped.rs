@@ -9,7 +9,8 @@ use xtask::command::{program, wait_for, workspace};
 
 use super::{command, start, start_guest};
 
-const NAMES: [&str; 2] = ["org.libvirt.virtqemud", "org.libvirt"];
+const NAMES: [&str; 4] =
+    ["org.libvirt.virtqemud", "org.libvirt", "org.libvirt.virtstoraged", "org.libvirt.virtnetworkd"];
 
 fn files(directory: &str, extensions: &[&str]) -> Vec<PathBuf> {
     let entries = fs::read_dir(workspace().join(directory)).unwrap().flatten().map(|it| it.path());
@@ -50,8 +51,7 @@ fn the_policy_lets_root_own_the_names_and_everybody_call() {
     }
     fs::create_dir_all(host.path("/run/dbus")).unwrap();
     // The daemons come first: a bus that is late is found.
-    let _virtqemud = start(&host, "virtqemud", &[]);
-    let _virtproxyd = start(&host, "virtproxyd", &[]);
+    let _daemons = ["virtqemud", "virtproxyd", "virtstoraged", "virtnetworkd"].map(|daemon| start(&host, daemon, &[]));
     let mut bus = host.command("dbus-daemon");
     bus.args(["--nofork", "--nopidfile", "--config-file=/usr/share/dbus-1/system.conf"]);
     let bus = host.begin("dbus-daemon", &mut bus);
@@ -63,13 +63,37 @@ fn the_policy_lets_root_own_the_names_and_everybody_call() {
     }
 
     start_guest(&host);
-    let connect = "org.libvirt.Connect";
-    for (name, path) in [(NAMES[0], "/org/libvirt/QEMU"), (NAMES[1], "/org/libvirt/QEMU")] {
+    let (connect, path) = ("org.libvirt.Connect", "/org/libvirt/QEMU");
+    for name in &NAMES[..2] {
         let told = of_user(&["call", name, path, connect, "ListDomains", "u", "0"]).unwrap();
         assert!(told.starts_with("ao 1 \"/org/libvirt/QEMU/domain/_"), "{told}");
         let domain = told.split('"').nth(1).unwrap().to_owned();
         let refused = of_user(&["call", name, &domain, "org.libvirt.Domain", "Destroy", "u", "0"]).unwrap_err();
         assert!(refused.contains("denied") || refused.contains("read only"), "{refused}");
+    }
+    // What each of the others has, by its own name and by the old one.
+    let secret = "<secret><uuid>21111111-2222-3333-4444-555555555555</uuid></secret>";
+    let network = "<network><name>n</name><uuid>11111111-2222-3333-4444-555555555555</uuid></network>";
+    for (own, list, define, document) in [
+        (NAMES[2], "ListSecrets", ["SecretDefineXML", "su"], [secret, "0"].as_slice()),
+        (NAMES[3], "ListNetworks", ["NetworkDefineXML", "s"], &[network]),
+    ] {
+        for (name, is_first) in [(own, true), (NAMES[1], false)] {
+            assert_eq!(of_user(&["call", name, path, connect, list, "u", "0"]).unwrap(), "ao 0");
+            let defining = [&["call", name, path, connect], define.as_slice(), document].concat();
+            let refused = of_user(&defining).unwrap_err();
+            assert!(refused.contains("denied"), "{refused}");
+            let defined = busctl(&defining).unwrap();
+            assert!(defined.starts_with("o \"/org/libvirt/QEMU/"), "{defined}");
+            let (object, interface) = (defined.split('"').nth(1).unwrap(), define[0].trim_end_matches("DefineXML"));
+            let interface = format!("org.libvirt.{interface}");
+            let refused = of_user(&["call", name, object, &interface, "Undefine"]).unwrap_err();
+            assert!(refused.contains("denied"), "{refused}");
+            let other = if is_first { NAMES[1] } else { own };
+            busctl(&["call", other, object, &interface, "Undefine"]).unwrap();
+        }
+    }
+    for name in NAMES {
         let bus = "org.freedesktop.DBus";
         let take = ["call", bus, "/org/freedesktop/DBus", bus, "RequestName", "su", name, "7"];
         let refused = of_user(&take).unwrap_err();

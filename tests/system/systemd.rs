@@ -6,6 +6,7 @@ use xtask::command::wait_for;
 
 use super::EMPTY;
 
+/// The sockets of the two that a client of guests needs.
 const SOCKETS: [&str; 5] =
     ["virtqemud.socket", "virtqemud-ro.socket", "virtqemud-admin.socket", "virtproxyd.socket", "virtproxyd-ro.socket"];
 const QEMU: &str = "org.libvirt.virtqemud";
@@ -109,4 +110,72 @@ fn the_bus_knows_their_names_and_wakes_them() {
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert!(machine.is("virtqemud.service", "active"));
     assert!(call(QEMU, Machine::run_as_user).unwrap().starts_with("ao 1 "));
+}
+
+#[test]
+fn polkit_lets_in_whom_its_rules_let_in() {
+    let machine = Machine::boot();
+    let sockets = ["virtstoraged.socket", "virtstoraged-ro.socket", "virtnetworkd.socket", "virtnetworkd-ro.socket"];
+    machine.run(&[&["systemctl", "start"][..], &SOCKETS, &sockets].concat()).unwrap();
+    let legacy = "qemu:///system?mode=legacy";
+    let virsh_of_user = |args: &[&str]| machine.run_as_user(&[&["virsh"], args].concat());
+    // As shipped: everybody may look, and whoever wants more needs a password for which there is nobody to ask.
+    for uri in ["qemu:///system", legacy, "storage:///system", "network:///system"] {
+        virsh_of_user(&["-r", "-c", uri, "uri"]).unwrap();
+        let refused = virsh_of_user(&["-c", uri, "uri"]).unwrap_err();
+        let said = "no polkit agent available to authenticate action 'org.libvirt.unix.manage'";
+        assert!(refused.contains(said), "{uri}: {refused}");
+    }
+    let define = ["<secret><uuid>21111111-2222-3333-4444-555555555555</uuid></secret>", "0"];
+    let call = |name: &str, interactive: &str| {
+        let connect = ["/org/libvirt/QEMU", "org.libvirt.Connect", "SecretDefineXML", "su"];
+        let allow = format!("--allow-interactive-authorization={interactive}");
+        machine.run_as_user(&[&["busctl", &allow, "call", name], &connect[..], &define].concat())
+    };
+    for name in ["org.libvirt.virtstoraged", "org.libvirt"] {
+        let refused = call(name, "no").unwrap_err();
+        assert!(refused.contains("no polkit agent available"), "{name}: {refused}");
+    }
+
+    // A rule lets the user in, through every door.
+    let rule = |action: &str, result: &str| {
+        format!(
+            "polkit.addRule(function (action, subject) {{\n  if (action.id === \"org.libvirt.unix.{action}\" && subject.user \
+             === \"nobody\") return polkit.Result.{result};\n}});\n"
+        )
+    };
+    let allow = |rules: &str| {
+        machine.write("/etc/polkit-1/rules.d/10-test.rules", rules);
+        machine.run(&["systemctl", "restart", "polkit.service"]).unwrap();
+    };
+    allow(&rule("manage", "YES"));
+    machine.write("/vm.xml", EMPTY);
+    machine.run(&["chmod", "644", "/vm.xml"]).unwrap();
+    for uri in ["qemu:///system", legacy] {
+        virsh_of_user(&["-c", uri, "define", "/vm.xml"]).unwrap();
+        virsh_of_user(&["-c", uri, "undefine", "vm"]).unwrap();
+    }
+    for name in ["org.libvirt.virtstoraged", "org.libvirt"] {
+        assert!(call(name, "no").unwrap().starts_with("o \"/org/libvirt/QEMU/secret/_"), "{name}");
+    }
+
+    // A polkit that is stuck holds up those who need it, and nobody else.
+    machine.run(&["systemctl", "kill", "--kill-whom=main", "-s", "STOP", "polkit.service"]).unwrap();
+    let stuck = machine.run_as_user(&["timeout", "3", "virsh", "-c", "qemu:///system", "uri"]);
+    assert!(stuck.is_err(), "{stuck:?}");
+    assert_eq!(virsh(&machine, &["uri"]), "qemu:///system");
+    let list = ["busctl", "call", QEMU, "/org/libvirt/QEMU", "org.libvirt.Connect", "ListDomains", "u", "0"];
+    assert_eq!(machine.run_as_user(&list).unwrap(), "ao 0");
+    machine.run(&["systemctl", "kill", "--kill-whom=main", "-s", "CONT", "polkit.service"]).unwrap();
+
+    // Another rule shuts even readers out, of the sockets.
+    allow(&(rule("manage", "NO") + &rule("monitor", "NO")));
+    for args in
+        [&["-c", "qemu:///system", "uri"][..], &["-r", "-c", "qemu:///system", "uri"], &["-r", "-c", legacy, "uri"]]
+    {
+        let refused = virsh_of_user(args).unwrap_err();
+        assert!(refused.contains("authentication failed: access denied by policy"), "{args:?}: {refused}");
+    }
+    let refused = call("org.libvirt.virtstoraged", "yes").unwrap_err();
+    assert!(refused.contains("access denied by policy"), "{refused}");
 }

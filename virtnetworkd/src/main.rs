@@ -6,17 +6,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use virtbus_api::NetworkDriver;
 use virtbus_api::neighbour::Local;
 use virtbus_daemon::activation::{self, BoundFiles};
-use virtbus_daemon::bus::{self, Bus};
+use virtbus_daemon::bus;
 use virtbus_daemon::drain::{CLIENTS_DEADLINE, DEADLINE, Life, drain};
 use virtbus_daemon::signals::Signals;
 use virtbus_daemon::start::Failure;
 use virtbus_daemon::{Program, Started, Tasks, notify, start, tasks};
+use virtbus_dbus_front::Bus;
 use virtbus_dbus_front::neighbour::{self, Neighbour};
-use virtbus_dbus_front::{Bus as FrontBus, Front as BusFront};
 use virtbus_rpc::auth;
 use virtbus_rpc::peer::SocketKind;
 use virtbus_rpc::relay::Backends;
@@ -55,15 +54,12 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
     let servers = Servers::new(
         PROGRAM.name,
         Front::of_network(Arc::clone(&driver)),
-        auth::of_configuration(started.config.auth_unix_rw),
-        [Limits::of(started.config.clients()), Limits::of(started.config.admin_clients())],
+        auth::of_configuration(&started.config.authentication(), bus::is_polkit_asked(&started.paths)),
+        started.config.limits().map(Limits::of),
         // What others own is no part of a connection to one driver: calls of it are refused by name.
         Backends::new(),
     );
-    activation::accept(listeners, &tasks, |role, socket| {
-        let kind = role.pick([SocketKind::ReadWrite, SocketKind::ReadOnly, SocketKind::Admin]);
-        servers.clone().serve(kind, socket)
-    })?;
+    activation::accept(listeners, &tasks, |role, socket| servers.clone().serve(role.pick(SocketKind::ALL), socket))?;
     tasks.at_stop("drain clients", servers.clone().drain(CLIENTS_DEADLINE));
     let calls = watch::Sender::new(0);
     let counts = vec![servers.client_count(), engine.active(), calls.subscribe()];
@@ -71,8 +67,10 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
         (nix::unistd::geteuid().as_raw(), Neighbour::Networks(Arc::new(Local(Arc::new(engine.clone())))));
     let stop = tasks.stop_token().cancelled_owned();
     tasks.essential("answer other daemons", neighbour::serve(peers, own_uid, asked, calls.clone(), stop));
-    if let Some(bus) = bus::of(&started.paths) {
-        drop(tasks.spawn("D-Bus", serve_bus(bus, own_uid, driver, calls, tasks.stop_token())));
+    if bus::of(&started.paths).is_some() {
+        let bus = Bus::of(started.paths.is_session());
+        let kept = virtbus_dbus_front::keep(bus, BUS_NAME, own_uid, driver, calls, tasks.stop_token());
+        drop(tasks.spawn("D-Bus", kept));
     }
     notify::ready();
     let begin = engine.clone();
@@ -91,20 +89,4 @@ async fn run(mut started: Started) -> Result<ExitCode, Failure> {
         .await;
     // Networks stay up; the next daemon takes them over.
     Ok(drain(&tasks, &reason, DEADLINE).await)
-}
-
-/// Serves D-Bus until the daemon stops; calls under way are finished then.
-async fn serve_bus(
-    bus: Bus,
-    own_uid: u32,
-    driver: Arc<dyn NetworkDriver>,
-    calls: watch::Sender<usize>,
-    stop: CancellationToken,
-) {
-    let bus = match bus {
-        Bus::System => FrontBus::System,
-        Bus::Session => FrontBus::Session,
-    };
-    let connect = || BusFront::connect(bus.clone(), BUS_NAME, own_uid, Arc::clone(&driver));
-    bus::keep(BUS_NAME, &stop, connect, |front, stop| front.counting(calls.clone()).run_until(stop)).await;
 }

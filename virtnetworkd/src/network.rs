@@ -118,16 +118,24 @@ impl Owner {
     /// Publishes what this turn changed.
     fn publish(&self) {
         self.shared.registry.note_bridges(self.view.uuid, &self.view.bridges());
-        let was_active = self.handle.view().live.is_some();
+        let before = self.handle.view();
         self.handle.publish(self.view.clone());
-        if was_active != self.view.live.is_some() {
+        if before.live.is_some() != self.view.live.is_some() {
             self.shared.count_active();
+        }
+        if let Some(turnover) = self.view.turnover_since(&before) {
+            self.tell(NetworkEventKind::Ports(turnover));
         }
     }
 
     /// Tells everyone what happened. The view is published first: who asks upon an event sees what it is about.
     fn emit(&self, kind: NetworkEventKind) {
         self.publish();
+        self.tell(kind);
+    }
+
+    fn tell(&self, kind: NetworkEventKind) {
+        // Nobody listening is no fault.
         let _ = self.shared.events.send(NetworkEvent { network: self.view.network_ref(), kind });
     }
 

@@ -56,7 +56,9 @@ fn a_network_from_definition_to_nothing() {
             told.push(event.kind);
         }
         use NetworkLifecycle::{Defined, Started, Stopped, Undefined};
-        assert_eq!(told, [Defined, Started, Undefined, Stopped].map(NetworkEventKind::Lifecycle));
+        let mut wanted = [Defined, Started, Undefined, Stopped].map(NetworkEventKind::Lifecycle).to_vec();
+        wanted.insert(1, NetworkEventKind::AutostartChange);
+        assert_eq!(told, wanted);
     });
 }
 

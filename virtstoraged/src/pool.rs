@@ -217,7 +217,11 @@ impl Owner {
     /// Publishes what this turn changed.
     fn publish(&mut self) {
         if std::mem::take(&mut self.changed) {
+            let before = self.handle.view();
             self.handle.publish(self.view.clone());
+            if let Some(turnover) = self.view.turnover_since(&before) {
+                self.tell(PoolEventKind::Volumes(turnover));
+            }
         }
     }
 
@@ -236,6 +240,11 @@ impl Owner {
     fn emit(&mut self, kind: PoolEventKind) {
         self.changed = true;
         self.publish();
+        self.tell(kind);
+    }
+
+    fn tell(&self, kind: PoolEventKind) {
+        // Nobody listening is no fault.
         let _ = self.shared.events.send(PoolEvent { pool: self.view.pool_ref(), kind });
     }
 

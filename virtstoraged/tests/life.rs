@@ -68,7 +68,7 @@ async fn a_pool_from_definition_to_undefinition() {
     }
     use PoolLifecycle::{Created, Defined, Deleted, Started, Stopped, Undefined};
     let mut wanted: Vec<_> = [Defined, Created, Started].map(PoolEventKind::Lifecycle).to_vec();
-    wanted.push(PoolEventKind::Refresh);
+    wanted.extend([PoolEventKind::AutostartChange, PoolEventKind::Refresh]);
     wanted.extend([Stopped, Deleted, Undefined].map(PoolEventKind::Lifecycle));
     assert_eq!(seen, wanted);
 }

@@ -58,6 +58,7 @@ const PACKAGES: &[Package] = &[
     package("lvm2", Need::Everything),
     package("nfs-common", Need::Everything),
     package("parted", Need::Everything),
+    package("polkitd", Need::Everything),
     package("passt", Need::Everything),
     package("procps", Need::Everything),
     package("python3-libvirt", Need::Everything),

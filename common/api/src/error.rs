@@ -129,7 +129,7 @@ error_codes! {
      76 StoragePoolBuilt = "ERR_STORAGE_POOL_BUILT", "Storage pool already built: {}", "Storage pool already built";
      77 SnapshotRevertRisky = "ERR_SNAPSHOT_REVERT_RISKY", "revert requires force: {}", "revert requires force";
      78 OperationAborted = "ERR_OPERATION_ABORTED", "operation aborted: {}", "operation aborted";
-     79 AuthCancelled = "ERR_AUTH_CANCELLED", "auth cancelled: {}", "auth cancelled";
+     79 AuthCancelled = "ERR_AUTH_CANCELLED", "authentication cancelled: {}", "authentication cancelled";
      80 NoDomainMetadata = "ERR_NO_DOMAIN_METADATA", "metadata not found: {}", "metadata not found";
      81 MigrateUnsafe = "ERR_MIGRATE_UNSAFE", "Unsafe migration: {}", "Unsafe migration";
      82 Overflow = "ERR_OVERFLOW", "numerical overflow: {}", "numerical overflow";

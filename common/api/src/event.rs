@@ -3,10 +3,12 @@
 //! Every event names its domain; fronts filter per client. The `match` in both fronts has no `_`, so a new variant
 //! does not build until both serve it. Numbers are libvirt 11.3's.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use crate::{
     hypervisor::state::numbered,
     params::TypedParam,
-    refs::{DomainRef, NetworkRef, PoolRef, SecretRef},
+    refs::{DomainRef, NetworkRef, PoolRef, PortRef, SecretRef, VolumeRef},
 };
 
 /// Something happened to a domain.
@@ -94,6 +96,8 @@ pub enum DomainEventKind {
         /// The namespace of the element.
         uri: Option<String>,
     },
+    /// Whether it starts with the host was changed. libvirt tells nobody.
+    AutostartChange,
 }
 
 numbered! {
@@ -218,6 +222,10 @@ pub enum NetworkEventKind {
         /// The namespace of the element.
         uri: Option<String>,
     },
+    /// Whether it starts with the host was changed. libvirt tells nobody.
+    AutostartChange,
+    /// Ports came or went. libvirt tells nobody.
+    Ports(Arc<Turnover<PortRef>>),
 }
 
 /// A change of a network's life; the numbers are `virNetworkEventLifecycleType`'s.
@@ -244,12 +252,16 @@ pub struct PoolEvent {
 }
 
 /// What can happen to a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoolEventKind {
     /// A change of its life.
     Lifecycle(PoolLifecycle),
     /// Its volumes were looked at again.
     Refresh,
+    /// Whether it starts with the host was changed. libvirt tells nobody.
+    AutostartChange,
+    /// Volumes came or went, however that came about. libvirt tells nobody.
+    Volumes(Arc<Turnover<VolumeRef>>),
 }
 
 /// A change of a pool's life; the numbers are `virStoragePoolEventLifecycleType`'s.
@@ -288,4 +300,44 @@ pub enum SecretEventKind {
     Undefined,
     /// The value was set.
     ValueChanged,
+}
+
+/// What came into a set of things and what went from it in one step. A thing that was replaced by another one of its name
+/// went and came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turnover<T> {
+    /// What is there now and was not.
+    pub come: Vec<T>,
+    /// What was there and is not any more.
+    pub gone: Vec<T>,
+}
+
+impl<T> Turnover<T> {
+    /// The difference of two states of a set, by key; `None` where there is none. `same` tells whether what has one key is
+    /// still the same thing.
+    pub fn between<K: Ord, V>(
+        old: &BTreeMap<K, V>,
+        new: &BTreeMap<K, V>,
+        same: impl Fn(&V, &V) -> bool,
+        refer: impl Fn(&V) -> T,
+    ) -> Option<Arc<Self>> {
+        let lacks = |set: &BTreeMap<K, V>, key: &K, it: &V| set.get(key).is_none_or(|other| !same(other, it));
+        let gone: Vec<_> = old.iter().filter(|(key, it)| lacks(new, key, it)).map(|(_, it)| refer(it)).collect();
+        let come: Vec<_> = new.iter().filter(|(key, it)| lacks(old, key, it)).map(|(_, it)| refer(it)).collect();
+        (!come.is_empty() || !gone.is_empty()).then(|| Arc::new(Self { come, gone }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_and_went_is_the_difference() {
+        let set = |it: &[(&'static str, i32)]| it.iter().copied().collect::<BTreeMap<_, _>>();
+        let between = |old: &[_], new: &[_]| Turnover::between(&set(old), &set(new), i32::eq, i32::clone);
+        assert_eq!(between(&[("a", 1)], &[("a", 1)]), None);
+        let it = between(&[("a", 1), ("b", 2)], &[("b", 3), ("c", 4)]).unwrap();
+        assert_eq!((it.come.as_slice(), it.gone.as_slice()), (&[3, 4][..], &[1, 2][..]));
+    }
 }

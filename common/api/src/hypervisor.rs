@@ -21,7 +21,7 @@ pub use jobs::{ControlInfo, JobInfo, Jobs};
 pub use metadata::{Metadata, MetadataKind};
 pub use migration::Migration;
 pub use monitor::Monitor;
-pub use node::{CpuComparison, Node, NodeInfo};
+pub use node::{CpuComparison, Emulated, Node, NodeInfo};
 pub use snapshots::Snapshots;
 pub use state::State;
 pub use stats::Stats;

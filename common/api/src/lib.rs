@@ -26,7 +26,7 @@ pub mod storage;
 pub use error::{Error, ErrorCode, ErrorDomain, Result};
 pub use event::{
     DomainEvent, DomainEventKind, MonitorEvent, NetworkEvent, NetworkEventKind, NetworkLifecycle, PoolEvent,
-    PoolEventKind, PoolLifecycle, SecretEvent, SecretEventKind,
+    PoolEventKind, PoolLifecycle, SecretEvent, SecretEventKind, Turnover,
 };
 pub use hypervisor::HypervisorDriver;
 pub use network::NetworkDriver;

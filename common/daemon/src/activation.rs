@@ -15,6 +15,7 @@ use nix::sys::socket::{self as net, AddressFamily, Backlog, SockFlag, SockType, 
 use nix::sys::stat::{Mode, fchmod};
 use virtbus_host::inherited::Inherited;
 
+use crate::bus;
 use crate::config::DaemonConfig;
 use crate::paths::{Paths, make_directory};
 use crate::tasks::Tasks;
@@ -93,8 +94,8 @@ pub enum ListenError {
 /// The sockets of `daemon` as libvirt names them: `virtqemud-sock`, `-sock-ro` and `-admin-sock`; in session mode there is
 /// no read-only one. `stem` differs from `daemon` for the proxy alone (`libvirt` for `virtproxyd`).
 ///
-/// Without a word in the configuration the read-write socket is open to its owner only: opening it further is a decision
-/// that comes with an authentication (`auth_unix_rw`) or a group.
+/// The read-write socket is open to everybody where polkit decides who is let in (`auth_unix_rw`, and no word about it), and
+/// to its owner otherwise: opening it further is a decision that comes with a group.
 pub fn wanted(daemon: &str, stem: &str, paths: &Paths, config: &DaemonConfig) -> Vec<Wanted> {
     let directory = config.unix_sock_dir.as_deref().unwrap_or_else(|| paths.run());
     let socket = |role, suffix: &str, unit: &str, mode| Wanted {
@@ -104,7 +105,8 @@ pub fn wanted(daemon: &str, stem: &str, paths: &Paths, config: &DaemonConfig) ->
         mode,
         group: config.unix_sock_group.clone(),
     };
-    let open = if config.auth_unix_rw == Some("polkit") { 0o666 } else { 0o600 };
+    let polkit_decides = matches!(config.auth_unix_rw, Some("polkit") | None) && bus::is_polkit_asked(paths);
+    let open = if polkit_decides { 0o666 } else { 0o600 };
     let mut wanted = vec![
         socket(Role::ReadWrite, "-sock", "", config.unix_sock_rw_perms.unwrap_or(open)),
         socket(Role::Admin, "-admin-sock", "-admin", config.unix_sock_admin_perms.unwrap_or(0o600)),

@@ -14,7 +14,13 @@ use virtbus_api::{
     Error as ApiError, ErrorCode,
     access::{self, Caller},
 };
-use zbus::{Connection, fdo::DBusProxy, message::Header, names::UniqueName};
+use virtbus_polkit::{MANAGE, Polkit, Refusal, Whom};
+use zbus::{
+    Connection,
+    fdo::DBusProxy,
+    message::{Flags, Header},
+    names::UniqueName,
+};
 
 use crate::error::Result;
 
@@ -37,6 +43,8 @@ pub struct Access {
     announced: RwLock<HashMap<String, (u32, Caller)>>,
     /// Relayed calls under way.
     relayed: Arc<RwLock<HashMap<Key, Caller>>>,
+    /// Who may let in those who are neither root nor the daemon's own user.
+    polkit: Option<Polkit>,
 }
 
 /// Who vouches for senders.
@@ -64,9 +72,9 @@ impl Drop for UnderWay {
 }
 
 impl Access {
-    /// For a daemon that runs as this user; `asking` is a bus connection that serves nothing.
-    pub async fn new(own_uid: u32, asking: &Connection) -> zbus::Result<Self> {
-        Ok(Self::vouched(own_uid, Vouch::Bus(DBusProxy::new(asking).await?)))
+    /// For a daemon that runs as this user; `asking` is a bus connection that serves nothing, `polkit` is on that bus.
+    pub async fn new(own_uid: u32, asking: &Connection, polkit: Option<Polkit>) -> zbus::Result<Self> {
+        Ok(Self { polkit, ..Self::vouched(own_uid, Vouch::Bus(DBusProxy::new(asking).await?)) })
     }
 
     /// For a connection without a bus, whose peer is this one.
@@ -75,24 +83,46 @@ impl Access {
     }
 
     fn vouched(own_uid: u32, bus: Vouch) -> Self {
-        Self { own_uid, bus, callers: RwLock::default(), announced: RwLock::default(), relayed: Arc::default() }
+        let (callers, announced) = (RwLock::default(), RwLock::default());
+        Self { own_uid, bus, callers, announced, relayed: Arc::default(), polkit: None }
     }
 
     /// Refuses with `ACCESS_DENIED` unless the caller has all these rights.
     pub async fn check_all(&self, header: &Header<'_>, rights: &[&str]) -> Result<()> {
-        for right in rights {
-            self.check(header, right).await?;
+        // Whoever may manage has every right, so one question is enough.
+        match rights.iter().find(|it| !access::is_open_to_all(it)) {
+            Some(right) => self.check(header, right).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Refuses with `ACCESS_DENIED` unless the caller has the right.
+    /// Refuses with `ACCESS_DENIED` unless the caller has the right: as one of those who always have it, or because polkit
+    /// lets it manage. The call waits for polkit, and none but it. Without anybody to ask for the password that the policy
+    /// wants it is `AUTH_UNAVAILABLE`.
     pub async fn check(&self, header: &Header<'_>, right: &str) -> Result<()> {
         if access::is_open_to_all(right) {
             return Ok(());
         }
-        let caller = self.caller(header).await?;
-        Ok(access::check(&caller, self.own_uid, right)?)
+        let (caller, is_relayed) = self.caller(header).await?;
+        let Err(refused) = access::check(&caller, self.own_uid, right) else { return Ok(()) };
+        let Some(polkit) = &self.polkit else { return Err(refused.into()) };
+        let whom = match (is_relayed, caller.pid) {
+            (false, _) => Whom::Sender(header),
+            (true, Some(pid)) => Whom::Process { uid: caller.uid, pid, start_time: None },
+            (true, None) => return Err(refused.into()),
+        };
+        let interactive = header.primary().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH);
+        let refusal = match polkit.check(whom, MANAGE, interactive).await {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal,
+        };
+        tracing::info!(uid = caller.uid, right, "a caller is refused: {refusal}");
+        Err(match refusal {
+            Refusal::NoAgent(_) => ApiError::new(ErrorCode::AuthUnavailable, refusal.to_string()),
+            Refusal::Cancelled => ApiError::new(ErrorCode::AuthCancelled, refusal.to_string()),
+            _ => ApiError { detail: format!("{}: {refusal}", refused.detail), ..refused },
+        }
+        .into())
     }
 
     /// Refuses with `ACCESS_DENIED` unless the sender may speak for others.
@@ -101,15 +131,15 @@ impl Access {
         Ok(access::check(&peer, self.own_uid, SPEAK_FOR_OTHERS)?)
     }
 
-    /// Who makes this call.
-    pub async fn caller(&self, header: &Header<'_>) -> Result<Caller> {
+    /// Who makes this call, and whether somebody else brings it.
+    async fn caller(&self, header: &Header<'_>) -> Result<(Caller, bool)> {
         if let Some(sender) = header.sender() {
             let key = (sender.as_str().to_owned(), header.primary().serial_num().get());
             if let Some(caller) = self.relayed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-                return Ok(*caller);
+                return Ok((*caller, true));
             }
         }
-        self.peer(header).await
+        Ok((self.peer(header).await?, false))
     }
 
     /// The sender says for whom its next message, with this serial number, is.

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use virtbus_api::{
     DomainRef, Error as ApiError, ErrorCode, ErrorDomain, HypervisorDriver, document,
-    flags::{BaselineFlags, CompareFlags, DefineFlags, ListFilter, StartFlags},
+    flags::{BaselineFlags, CompareFlags, DefineFlags, ListFilter, StartFlags, XmlFlags},
     hypervisor::CpuComparison,
 };
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
@@ -30,7 +30,7 @@ pub struct Connect {
 
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn HypervisorDriver>>) -> Served {
-    Served::of(Session(cx.driver.uri())).and(Connect { cx: cx.clone() })
+    Served::of(Connect { cx: cx.clone() }).and(Session(cx.driver.uri()))
 }
 
 /// The path of a domain that was found.
@@ -165,6 +165,21 @@ impl Connect {
     #[zbus(out_args("vcpus"))]
     async fn get_max_vcpus(&self, virttype: &str) -> Result<u32> {
         Ok(self.cx.driver.max_vcpus(optional(virttype)).await?)
+    }
+
+    /// Turns QEMU's argv (format `qemu-argv`) into a domain document.
+    #[zbus(name = "DomainXMLFromNative", out_args("xml"))]
+    async fn domain_xml_from_native(
+        &self,
+        format: &str,
+        config: &str,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String> {
+        self.cx.access.check(&header, "connect:write").await?;
+        params::no_flags(flags, "virConnectDomainXMLFromNative")?;
+        let document = self.cx.driver.xml_from_native(format, config)?;
+        Ok(document::format_domain(&document, XmlFlags::INACTIVE))
     }
 
     /// Turns a domain document into QEMU's argv (format `qemu-argv`).

@@ -5,7 +5,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinSet,
+};
 use zbus::{
     BoxDBusError, Connection, DBusError, Message, OwnedVariant, Variant, fdo,
     message::{Flags, Header},
@@ -16,6 +19,7 @@ use crate::{
     access::Access,
     objects::{Object, Objects, Served},
     relay::Relay,
+    signals::Signals,
     standard,
 };
 
@@ -29,8 +33,16 @@ pub(crate) struct Dispatch {
     access: Arc<Access>,
     objects: Arc<Objects>,
     server: Server,
+    manager: Manager,
     calls: JoinSet<()>,
     under_way: watch::Sender<usize>,
+}
+
+/// What tells callers of all objects. Whoever sends a signal or such an answer holds it, so that they have one order.
+#[derive(Debug, Clone)]
+struct Manager {
+    signals: Arc<Mutex<Signals>>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// A call that is counted for as long as this lives.
@@ -57,12 +69,14 @@ impl Dispatch {
         under_way: watch::Sender<usize>,
     ) -> zbus::Result<Self> {
         let server = Server(Arc::new(unreachable_server().await?));
-        Ok(Self { connection, access, objects, server, calls: JoinSet::new(), under_way })
+        let signals = Signals::new(connection.clone(), objects.clone(), server.clone());
+        let manager = Manager { signals: Arc::new(Mutex::new(signals)), turn: Arc::default() };
+        Ok(Self { connection, access, objects, server, manager, calls: JoinSet::new(), under_way })
     }
 
-    /// What reads properties for signals.
-    pub(crate) fn server(&self) -> Server {
-        self.server.clone()
+    /// What sends the signals about the same objects.
+    pub(crate) fn signals(&self) -> Arc<Mutex<Signals>> {
+        self.manager.signals.clone()
     }
 
     /// Waits for the calls under way. It may be dropped while it waits.
@@ -83,6 +97,7 @@ impl Dispatch {
             connection: self.connection.clone(),
             objects: self.objects.clone(),
             server: self.server.clone(),
+            manager: self.manager.clone(),
             message: message.clone(),
         };
         self.calls.spawn(async move {
@@ -136,6 +151,7 @@ struct Call {
     connection: Connection,
     objects: Arc<Objects>,
     server: Server,
+    manager: Manager,
     message: Message,
 }
 
@@ -154,7 +170,12 @@ impl Call {
             }
             (Some(standard::PROPERTIES), _) => self.properties(header, &object, member).await,
             (Some(standard::OBJECT_MANAGER), "GetManagedObjects") if matches!(object, Object::Root) => {
-                Ok(self.connection.reply(header, &self.managed().await?).await?)
+                // One at a time, so that events wait for one such answer at most.
+                let _turn = self.manager.turn.lock().await;
+                let mut signals = self.manager.signals.lock().await;
+                let all = signals.all().await?;
+                // The signals of what happens next must not overtake it.
+                Ok(self.connection.reply(header, &all).await?)
             }
             (interface, _) => {
                 for it in self.interfaces(&object) {
@@ -263,16 +284,6 @@ impl Call {
     fn interface<'c>(&'c self, object: &'c Object<'_>, name: &str) -> Result<&'c Served, BoxDBusError> {
         let found = self.interfaces(object).iter().find(|it| it.name == name);
         found.ok_or_else(|| fdo::Error::UnknownInterface(format!("the object has no interface {name}")).into())
-    }
-
-    async fn managed(&self) -> Result<standard::Managed, BoxDBusError> {
-        let mut objects = HashMap::new();
-        for (path, it) in self.objects.all() {
-            let emitter = SignalEmitter::new(&self.connection, &path)?;
-            let properties = self.server.properties(&it, &emitter).await?;
-            objects.insert(path, HashMap::from([(it.name.to_string(), properties)]));
-        }
-        Ok(objects)
     }
 }
 

@@ -106,6 +106,17 @@ impl Domain {
         Ok((state.number(), state.detail()))
     }
 
+    /// Whether it starts with the host the next time, and only then.
+    #[zbus(out_args("autostart"))]
+    async fn get_autostart_once(&self) -> Result<bool> {
+        Ok(self.cx.driver.autostart_once(&self.it)?)
+    }
+
+    async fn set_autostart_once(&self, autostart: bool, #[zbus(header)] header: Header<'_>) -> Result<()> {
+        self.check(&header, "domain:write").await?;
+        Ok(self.cx.driver.set_autostart_once(&self.it, autostart).await?)
+    }
+
     async fn create(&self, flags: u32, #[zbus(header)] header: Header<'_>) -> Result<()> {
         self.check(&header, "domain:start").await?;
         let flags: StartFlags = word(flags, "virDomainCreateWithFlags")?;

@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use virtbus_api::{HypervisorDriver, NetworkDriver, StorageDriver, refs::LeaseGuard};
+use virtbus_polkit::Polkit;
 use zbus::{
     Connection, MessageStream,
     fdo::{DBusProxy, RequestNameFlags, RequestNameReply},
@@ -13,7 +14,7 @@ use zbus::{
 
 use crate::{
     access::Access, connect, dispatch::Dispatch, domain, network, objects::Objects, port, relay::Relay, secret,
-    signals::Signals, signals::Source, storage_pool, storage_vol, stream::Streams,
+    signals::Source, storage_pool, storage_vol, stream::Streams,
 };
 
 /// Messages that wait for us before the bus has to hold them.
@@ -28,6 +29,22 @@ pub enum Bus {
     Session,
     /// A bus at this D-Bus address.
     Address(String),
+}
+
+impl Bus {
+    /// The bus of a daemon of one user's, or of the host's.
+    pub fn of(is_session: bool) -> Self {
+        if is_session { Self::Session } else { Self::System }
+    }
+
+    /// The polkit on it. A user's own daemons serve nobody else.
+    fn polkit(&self) -> Option<Polkit> {
+        match self {
+            Self::System => Some(Polkit::of_system()),
+            Self::Session => None,
+            Self::Address(address) => Some(Polkit::at(address)),
+        }
+    }
 }
 
 /// The engine behind a front.
@@ -132,7 +149,7 @@ impl Front {
     /// Connects to the bus and takes the name; calls wait until [`Front::run`].
     pub async fn connect(bus: Bus, name: &str, own_uid: u32, engine: impl Into<Engine>) -> zbus::Result<Front> {
         let (connection, asking) = (bus.connect().await?, bus.connect().await?);
-        let access = Arc::new(Access::new(own_uid, &asking).await?);
+        let access = Arc::new(Access::new(own_uid, &asking, bus.polkit()).await?);
         let calls = MessageStream::from(&connection);
         take(&connection, name).await?;
         let name = name.to_owned();
@@ -155,9 +172,8 @@ impl Front {
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> zbus::Result<()> {
         let Front { connection, name, mut calls, access, engine, under_way } = self;
         let (objects, mut source) = engine.face(&access);
-        let objects = Arc::new(objects);
-        let mut dispatch = Dispatch::new(connection.clone(), access, objects.clone(), under_way).await?;
-        let mut signals = Signals::new(connection.clone(), objects, dispatch.server());
+        let mut dispatch = Dispatch::new(connection.clone(), access, Arc::new(objects), under_way).await?;
+        let signals = dispatch.signals();
         // The name goes first: then the bus holds no call for us that we have not got.
         let mut leaving = std::pin::pin!(async {
             stop.await;
@@ -169,7 +185,7 @@ impl Front {
                 // A flood of calls must not keep events back, and the end comes when nothing else does.
                 biased;
                 event = source.next() => match event? {
-                    Some(event) => signals.send(&source, event).await?,
+                    Some(event) => signals.lock().await.send(&source, event).await?,
                     None => return Ok(()),
                 },
                 released = &mut leaving, if !is_leaving => {

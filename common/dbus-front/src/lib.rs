@@ -11,6 +11,7 @@ mod dispatch;
 pub mod domain;
 pub mod error;
 pub mod front;
+mod keep;
 pub mod neighbour;
 pub mod network;
 mod objects;
@@ -27,3 +28,4 @@ pub mod stream;
 mod transfer;
 
 pub use front::{Bus, Engine, Front};
+pub use keep::keep;

@@ -6,14 +6,12 @@ mod domain;
 mod network;
 mod storage;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use virtbus_api::{
     DomainEvent, HypervisorDriver, MonitorEvent, NetworkDriver, NetworkEvent, PoolEvent, SecretEvent, StorageDriver,
+    Turnover,
 };
 use zbus::{Connection, OwnedObjectPath, Variant, names::InterfaceName, object_server::SignalEmitter};
 
@@ -111,6 +109,24 @@ impl Signals {
         Self { connection, objects, server, announced }
     }
 
+    /// All objects with their properties. What is different from what was announced is announced first: whoever applies the
+    /// signals behind the answer to it has what is there, although the answer can be ahead of the engine's events.
+    pub(crate) async fn all(&mut self) -> zbus::Result<standard::Managed> {
+        let mut all = HashMap::new();
+        for (path, it) in self.objects.clone().all() {
+            self.appear(&path).await?;
+            if self.announced.contains_key(&path) {
+                let properties = self.server.properties(&it, &self.emitter(path.clone())?).await?;
+                all.insert(path, HashMap::from([(it.name.to_string(), properties)]));
+            }
+        }
+        let gone: Vec<_> = self.announced.keys().filter(|it| !all.contains_key(*it)).cloned().collect();
+        for path in &gone {
+            self.leave(path).await?;
+        }
+        Ok(all)
+    }
+
     /// Sends what the event means.
     pub(crate) async fn send(&mut self, source: &Source, event: Event) -> zbus::Result<()> {
         match (source, event) {
@@ -139,6 +155,10 @@ impl Signals {
         }
         let Some(it) = self.objects.one(path.as_str()) else { return Ok(()) };
         let properties = self.server.properties(&it, &self.emitter(path.clone())?).await?;
+        // It can go while its properties are read; they would be those of nothing.
+        if self.objects.one(path.as_str()).is_none() {
+            return Ok(());
+        }
         let interfaces = HashMap::from([(it.name.as_str(), properties)]);
         self.root()?.emit(standard::OBJECT_MANAGER, "InterfacesAdded", &(path, interfaces)).await?;
         self.announced.insert(path.clone(), it.name);
@@ -147,31 +167,26 @@ impl Signals {
 
     /// Says that the object has gone, if it has.
     async fn vanish(&mut self, path: &OwnedObjectPath) -> zbus::Result<()> {
-        let Some(interface) = self.announced.get(path).filter(|_| self.objects.one(path.as_str()).is_none()) else {
+        if self.objects.one(path.as_str()).is_some() {
             return Ok(());
-        };
-        let gone = (path, vec![interface.as_str()]);
-        self.root()?.emit(standard::OBJECT_MANAGER, "InterfacesRemoved", &gone).await?;
-        self.announced.remove(path);
-        Ok(())
+        }
+        self.leave(path).await
     }
 
-    /// Announces what has come into a folder and says what has gone from it.
-    async fn renew(&mut self, folder: &str) -> zbus::Result<()> {
-        let Some(kind) = self.objects.kinds.iter().find(|it| it.folder() == folder) else { return Ok(()) };
-        let there: HashSet<_> = kind.names().iter().map(|name| paths::below(folder, name)).collect();
-        let within = format!("{}/{folder}/", paths::ROOT);
-        let gone: Vec<_> = self
-            .announced
-            .keys()
-            .filter(|it| it.as_str().starts_with(&within) && !there.contains(*it))
-            .cloned()
-            .collect();
-        for path in &gone {
-            self.vanish(path).await?;
+    /// Says that an object that was announced has gone.
+    async fn leave(&mut self, path: &OwnedObjectPath) -> zbus::Result<()> {
+        let Some(interface) = self.announced.remove(path) else { return Ok(()) };
+        let gone = (path, vec![interface.as_str()]);
+        self.root()?.emit(standard::OBJECT_MANAGER, "InterfacesRemoved", &gone).await
+    }
+
+    /// Says what has gone and announces what has come. What is there again by now has gone all the same: it is another one.
+    async fn turnover<T>(&mut self, turnover: &Turnover<T>, path: fn(&T) -> OwnedObjectPath) -> zbus::Result<()> {
+        for it in &turnover.gone {
+            self.leave(&path(it)).await?;
         }
-        for path in &there {
-            self.appear(path).await?;
+        for it in turnover.gone.iter().chain(&turnover.come) {
+            self.appear(&path(it)).await?;
         }
         Ok(())
     }
@@ -187,5 +202,15 @@ impl Signals {
         let (values, none) = (values.into_iter().collect::<HashMap<_, _>>(), Vec::<&str>::new());
         let emitter = self.emitter(path.clone())?;
         emitter.emit(standard::PROPERTIES, "PropertiesChanged", &(interface, values, none)).await
+    }
+
+    /// Sends `PropertiesChanged` for a property whose new value is not sent along.
+    async fn invalid(&self, path: &OwnedObjectPath, interface: &str, property: &str) -> zbus::Result<()> {
+        if self.objects.one(path.as_str()).is_none() {
+            return Ok(());
+        }
+        let none = HashMap::<&str, Variant<'_>>::new();
+        let emitter = self.emitter(path.clone())?;
+        emitter.emit(standard::PROPERTIES, "PropertiesChanged", &(interface, none, vec![property])).await
     }
 }

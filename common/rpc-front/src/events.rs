@@ -163,7 +163,7 @@ pub(crate) async fn tell_monitor_events(hub: Arc<Hub>, events: Receiver<Arc<Moni
 /// Tells clients what happens to networks, until the engine ends.
 pub(crate) async fn tell_network_events(hub: Arc<Hub>, events: Receiver<NetworkEvent>) {
     let heard = |it: NetworkEvent| {
-        let frame = frames::network::frame(&it).map(|it| vec![it]);
+        let frame = frames::network::frame(&it).map(Vec::from_iter);
         tell(&hub.networks, it.network.uuid, &it.network.name, frame);
     };
     carry("network", events, heard, |reason| hub.networks.disconnect(reason)).await;
@@ -172,7 +172,7 @@ pub(crate) async fn tell_network_events(hub: Arc<Hub>, events: Receiver<NetworkE
 /// Tells clients what happens to pools, until the engine ends.
 pub(crate) async fn tell_pool_events(hub: Arc<Hub>, events: Receiver<PoolEvent>) {
     let heard = |it: PoolEvent| {
-        let frame = frames::storage::pool_frame(&it).map(|it| vec![it]);
+        let frame = frames::storage::pool_frame(&it).map(Vec::from_iter);
         tell(&hub.pools, it.pool.uuid, &it.pool.name, frame);
     };
     carry("pool", events, heard, |reason| hub.pools.disconnect(reason)).await;

@@ -194,6 +194,7 @@ pub(crate) fn frames(event: &DomainEvent) -> Result<Vec<Frame>, EncodeError> {
         Kind::MetadataChange { kind, uri } => {
             new(23, &DomainEventCallbackMetadataChange { callback_id, dom, r#type: *kind, nsuri: uri.clone() })
         }
+        Kind::AutostartChange => return Ok(Vec::new()),
     }?;
     Ok(vec![frame])
 }

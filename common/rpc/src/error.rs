@@ -1,5 +1,6 @@
 //! The errors that this layer itself answers with, in the reference's codes, domains and fields.
 
+use virtbus_polkit::Refusal;
 use virtbus_proto::error::ErrorMessage;
 
 /// `VIR_ERR_INTERNAL_ERROR`
@@ -16,10 +17,18 @@ pub const RPC: i32 = 39;
 pub const AUTH_FAILED: i32 = 45;
 /// `VIR_ERR_OPERATION_TIMEOUT`
 pub const OPERATION_TIMEOUT: i32 = 68;
+/// `VIR_ERR_AUTH_CANCELLED`
+pub const AUTH_CANCELLED: i32 = 79;
+/// `VIR_ERR_DBUS_SERVICE`
+pub const DBUS_SERVICE: i32 = 89;
 /// `VIR_ERR_AUTH_UNAVAILABLE`
 pub const AUTH_UNAVAILABLE: i32 = 94;
 /// The domain `VIR_FROM_RPC`
 pub const FROM_RPC: i32 = 7;
+/// The domain `VIR_FROM_DBUS`
+const FROM_DBUS: i32 = 47;
+/// The domain `VIR_FROM_POLKIT`
+const FROM_POLKIT: i32 = 60;
 /// The level `VIR_ERR_ERROR`
 const LEVEL_ERROR: i32 = 2;
 
@@ -42,17 +51,33 @@ pub fn plain(code: i32, text: impl Into<String>) -> Failure {
     })
 }
 
+/// An error with a phrase of its code's before the detail.
+fn phrased(code: i32, domain: i32, phrase: &str, detail: &str) -> Failure {
+    let (message, str1) = (Some(format!("{phrase}: {detail}")), Some(format!("{phrase}: %1$s")));
+    Box::new(ErrorMessage { domain, message, str1, str2: Some(detail.to_owned()), ..*plain(code, "") })
+}
+
+/// What polkit says, or that it says nothing.
+pub fn refused_by_polkit(refusal: &Refusal) -> Failure {
+    let detail = refusal.to_string();
+    match refusal {
+        Refusal::Denied => phrased(AUTH_FAILED, FROM_POLKIT, "authentication failed", &detail),
+        Refusal::Cancelled => phrased(AUTH_CANCELLED, FROM_POLKIT, "authentication cancelled", &detail),
+        Refusal::NoAgent(_) => phrased(AUTH_UNAVAILABLE, FROM_POLKIT, "authentication unavailable", &detail),
+        Refusal::Absent { .. } | Refusal::Failed { .. } => {
+            phrased(DBUS_SERVICE, FROM_DBUS, "error from service", &detail)
+        }
+    }
+}
+
 /// A frame that breaks the protocol.
 pub fn rpc(text: impl Into<String>) -> Failure {
     plain(RPC, text)
 }
 
 /// A fault of this daemon, or a call out of order.
-pub fn internal(text: impl Into<String>) -> Failure {
-    let text = text.into();
-    let message = Some(format!("internal error: {text}"));
-    let str1 = Some("internal error: %1$s".to_owned());
-    Box::new(ErrorMessage { message, str1, str2: Some(text), ..*plain(INTERNAL_ERROR, "") })
+pub fn internal(text: impl AsRef<str>) -> Failure {
+    phrased(INTERNAL_ERROR, FROM_RPC, "internal error", text.as_ref())
 }
 
 /// A system call failed: `what`, then the system's own words.
@@ -103,4 +128,26 @@ pub fn authentication_failed(reason: &str) -> Failure {
     let text =
         if reason.is_empty() { "authentication failed".to_owned() } else { format!("authentication failed: {reason}") };
     plain(AUTH_FAILED, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As libvirtd 11.3 answers `AUTH_POLKIT` (observed).
+    #[test]
+    fn what_polkit_says_has_the_references_code() {
+        let of = |refusal| {
+            let it = refused_by_polkit(&refusal);
+            (it.code, it.domain, it.message.unwrap_or_default(), it.str1.unwrap_or_default())
+        };
+        let no_agent =
+            "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'";
+        let expected = (94, 60, no_agent.to_owned(), "authentication unavailable: %1$s".to_owned());
+        assert_eq!(of(Refusal::NoAgent("org.libvirt.unix.manage".to_owned())), expected);
+        let denied = "authentication failed: access denied by policy".to_owned();
+        assert_eq!(of(Refusal::Denied), (45, 60, denied, "authentication failed: %1$s".to_owned()));
+        let absent = of(Refusal::Absent { action: "x".to_owned(), why: "y".to_owned() });
+        assert_eq!((absent.0, absent.1, absent.3.as_str()), (89, 47, "error from service: %1$s"));
+    }
 }

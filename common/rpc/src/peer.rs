@@ -29,6 +29,11 @@ pub enum SocketKind {
     Admin,
 }
 
+impl SocketKind {
+    /// All of them, in the order that daemons have them in.
+    pub const ALL: [Self; 3] = [Self::ReadWrite, Self::ReadOnly, Self::Admin];
+}
+
 /// A frame for a client that did not ask for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Unasked {

@@ -81,10 +81,13 @@ impl Sim {
     fn with_definition(&self, domain: &DomainRef, change: impl FnOnce(&mut Guest)) -> Result<()> {
         let mut table = self.table();
         match table.guest_mut(domain)? {
-            (_, guest) if guest.defined.is_some() => change(guest),
-            _ => return Err(Error::invalid_operation("cannot set autostart for transient domain")),
+            (domain, guest) if guest.defined.is_some() => {
+                change(guest);
+                self.raise(&domain, DomainEventKind::AutostartChange);
+                Ok(())
+            }
+            _ => Err(Error::invalid_operation("cannot set autostart for transient domain")),
         }
-        Ok(())
     }
 
     fn read<T>(&self, domain: &DomainRef, read: impl FnOnce(&Guest) -> Result<T>) -> Result<T> {

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::broadcast;
 use uuid::Uuid;
 use virtbus_api::{
-    Error, ErrorCode, ErrorDomain, NetworkEvent, NetworkEventKind, NetworkRef, Result, TypedParam,
+    Error, ErrorCode, ErrorDomain, NetworkEvent, NetworkEventKind, NetworkRef, PortRef, Result, Turnover, TypedParam,
     network::{Lease, UpdateCommand},
 };
 use virtbus_schema::{Network, NetworkPort, NetworkSection};
@@ -77,6 +77,10 @@ impl SimNetwork {
 
     fn table(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turnover(&self, network: &NetworkRef, come: Vec<PortRef>, gone: Vec<PortRef>) {
+        self.tell(network, NetworkEventKind::Ports(Arc::new(Turnover { come, gone })));
     }
 
     fn tell(&self, network: &NetworkRef, kind: NetworkEventKind) {

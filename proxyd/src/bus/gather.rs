@@ -16,55 +16,114 @@ pub(super) enum Question {
     ManagedObjects,
 }
 
-/// Path, interface, property.
-type Managed = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+type Properties = HashMap<String, OwnedVariant>;
+type Interfaces = HashMap<String, Properties>;
+type Managed = HashMap<OwnedObjectPath, Interfaces>;
 
 /// Answers on their way.
 #[derive(Debug)]
 pub(super) struct Gathering {
     call: Message,
-    question: Question,
     missing: usize,
-    parts: Vec<Message>,
+    parts: Parts,
     refusal: Option<Message>,
+}
+
+/// What has come so far.
+#[derive(Debug)]
+enum Parts {
+    /// Descriptions of the root.
+    Texts(Vec<String>),
+    /// Objects, by the unique name of their daemon.
+    Objects(HashMap<String, Managed>),
 }
 
 impl Gathering {
     /// For a call that so many daemons have been asked.
     pub(super) fn new(call: Message, question: Question, daemons: usize) -> Self {
-        Self { call, question, missing: daemons, parts: Vec::new(), refusal: None }
+        let parts = match question {
+            Question::Introspect => Parts::Texts(Vec::new()),
+            Question::ManagedObjects => Parts::Objects(HashMap::new()),
+        };
+        Self { call, missing: daemons, parts, refusal: None }
     }
 
     /// Takes a daemon's answer; with the last one comes the answer to the call.
     pub(super) fn take(&mut self, reply: &Message) -> Option<zbus::Result<Message>> {
-        match reply.message_type() {
-            Type::Error => self.refusal = Some(reply.clone()),
-            _ => self.parts.push(reply.clone()),
+        if reply.message_type() == Type::Error {
+            self.refusal = Some(reply.clone());
+        } else if let Err(error) = self.parts.add(reply) {
+            tracing::warn!(%error, "a daemon's part of an answer cannot be read");
         }
         self.missing = self.missing.saturating_sub(1);
         (self.missing == 0).then(|| self.answer())
     }
 
+    /// Applies a signal that overtakes the answer to the part that it makes outdated.
+    pub(super) fn overtaken_by(&mut self, signal: &Message) -> zbus::Result<()> {
+        let header = signal.header();
+        let Parts::Objects(parts) = &mut self.parts else { return Ok(()) };
+        let Some(part) = header.sender().and_then(|it| parts.get_mut(it.as_str())) else { return Ok(()) };
+        let body = signal.body();
+        match header.member().map(|it| it.as_str()) {
+            Some("InterfacesAdded") => {
+                let (path, interfaces): (OwnedObjectPath, Interfaces) = body.deserialize()?;
+                part.entry(path).or_default().extend(interfaces);
+            }
+            Some("InterfacesRemoved") => {
+                let (path, interfaces): (OwnedObjectPath, Vec<String>) = body.deserialize()?;
+                if let Some(known) = part.get_mut(&path) {
+                    known.retain(|name, _| !interfaces.contains(name));
+                    if known.is_empty() {
+                        part.remove(&path);
+                    }
+                }
+            }
+            Some("PropertiesChanged") => {
+                let (interface, changed, invalid): (String, Properties, Vec<String>) = body.deserialize()?;
+                let object = header.path().and_then(|it| part.get_mut(it));
+                if let Some(known) = object.and_then(|it| it.get_mut(&interface)) {
+                    known.extend(changed);
+                    known.retain(|name, _| !invalid.contains(name));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn answer(&self) -> zbus::Result<Message> {
         let call = self.call.header();
-        if self.parts.is_empty() {
+        if self.parts.are_none() {
             let text = self.refusal.as_ref().and_then(|it| it.body().deserialize::<String>().ok());
             let text = format!("none of the daemons answers: {}", text.unwrap_or_default());
             return Message::error(&call, super::LEGACY_ERROR).build(&text);
         }
         let answer = Message::method_return(&call);
-        match self.question {
-            Question::Introspect => {
-                let texts = self.parts.iter().map(|it| it.body().deserialize::<String>());
-                answer.build(&merge(&texts.collect::<zbus::Result<Vec<_>>>()?))
+        match &self.parts {
+            Parts::Texts(texts) => answer.build(&merge(texts)),
+            Parts::Objects(parts) => answer.build(&parts.values().flatten().collect::<HashMap<_, _>>()),
+        }
+    }
+}
+
+impl Parts {
+    fn add(&mut self, reply: &Message) -> zbus::Result<()> {
+        match self {
+            Self::Texts(texts) => texts.push(reply.body().deserialize()?),
+            Self::Objects(parts) => {
+                let header = reply.header();
+                let sender = header.sender().map_or("", |it| it.as_str());
+                parts.insert(sender.to_owned(), reply.body().deserialize()?);
             }
-            Question::ManagedObjects => {
-                let mut all = Managed::new();
-                for part in &self.parts {
-                    all.extend(part.body().deserialize::<Managed>()?);
-                }
-                answer.build(&all)
-            }
+        }
+        Ok(())
+    }
+
+    fn are_none(&self) -> bool {
+        match self {
+            Self::Texts(texts) => texts.is_empty(),
+            Self::Objects(parts) => parts.is_empty(),
         }
     }
 }
@@ -141,6 +200,37 @@ fn pieces<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_overtakes_an_answer_is_in_it() {
+        const MANAGER: &str = "org.freedesktop.DBus.ObjectManager";
+        let path = |it: &str| OwnedObjectPath::try_from(format!("/org/libvirt/QEMU/x/{it}")).unwrap();
+        let value = |it: u32| HashMap::from([("P".to_owned(), OwnedVariant::from(it))]);
+        let interfaces = |it: u32| HashMap::from([("org.libvirt.X".to_owned(), value(it))]);
+        let call = Message::method_call("/org/libvirt/QEMU", "GetManagedObjects").sender(":1.9");
+        let call = call.build(&()).unwrap();
+        let reply = |sender: &'static str, objects: Managed| {
+            Message::method_return(&call.header()).sender(sender).build(&objects).unwrap()
+        };
+        let signal = |at: &str, interface: &'static str, member: &'static str| {
+            Message::signal(at.to_owned(), interface, member).sender(":1.1")
+        };
+        let mut gathering = Gathering::new(call.clone(), Question::ManagedObjects, 2);
+        let first = Managed::from([(path("a"), interfaces(1)), (path("b"), interfaces(1))]);
+        assert!(gathering.take(&reply(":1.1", first)).is_none());
+        let root = "/org/libvirt/QEMU";
+        let removed = signal(root, MANAGER, "InterfacesRemoved").build(&(path("a"), vec!["org.libvirt.X"])).unwrap();
+        let added = signal(root, MANAGER, "InterfacesAdded").build(&(path("c"), interfaces(3))).unwrap();
+        let changed = signal(path("b").as_str(), "org.freedesktop.DBus.Properties", "PropertiesChanged");
+        let changed = changed.build(&("org.libvirt.X", value(2), Vec::<&str>::new())).unwrap();
+        for signal in [removed, added, changed] {
+            gathering.overtaken_by(&signal).unwrap();
+        }
+        let answer = gathering.take(&reply(":1.2", Managed::from([(path("d"), interfaces(4))]))).unwrap().unwrap();
+        let all: Managed = answer.body().deserialize().unwrap();
+        let expected = [(path("b"), interfaces(2)), (path("c"), interfaces(3)), (path("d"), interfaces(4))];
+        assert_eq!(all, Managed::from(expected));
+    }
 
     #[test]
     fn descriptions_of_the_root_become_one() {

@@ -60,6 +60,7 @@ impl Owner {
         })
         .await?;
         self.view.autostart = autostart;
+        self.emit(NetworkEventKind::AutostartChange);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use virtbus_api::{NetworkRef, Result, flags::NetworkUpdateFlags};
+use virtbus_api::{NetworkRef, PortRef, Result, Turnover, flags::NetworkUpdateFlags};
 use virtbus_schema::{
     Network, NetworkPort,
     network_port::{DirectMode, Plug},
@@ -90,6 +90,15 @@ impl View {
     /// The network's name and UUID.
     pub(crate) fn network_ref(&self) -> NetworkRef {
         NetworkRef { name: self.name.to_string(), uuid: self.uuid }
+    }
+
+    /// Which ports have come and gone since the view was `before`.
+    pub(crate) fn turnover_since(&self, before: &Self) -> Option<Arc<Turnover<PortRef>>> {
+        let none = BTreeMap::new();
+        let [old, new] = [before, self].map(|it| it.live.as_ref().map_or(&none, |it| &it.ports));
+        let network = self.network_ref();
+        let refer = |it: &Arc<NetworkPort>| PortRef { network: network.clone(), uuid: it.uuid };
+        Turnover::between(old, new, |_, _| true, refer)
     }
 
     /// The document of what runs, else the definition.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use virtbus_api::{Error, PoolLifecycle, Result};
+use virtbus_api::{Error, PoolEventKind, PoolLifecycle, Result};
 use virtbus_schema::{FormatOptions, StoragePool};
 
 use super::{
@@ -66,7 +66,7 @@ impl Owner {
             let apply: Apply = Box::new(move |owner| {
                 if linked.is_ok() {
                     owner.view.autostart = autostart;
-                    owner.changed = true;
+                    owner.emit(PoolEventKind::AutostartChange);
                 }
                 owner.answer_done(reply, linked);
             });

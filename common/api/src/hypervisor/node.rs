@@ -4,10 +4,23 @@ use async_trait::async_trait;
 use virtbus_schema::{CpuDocument, KnownCpu, capabilities::Capabilities, domain::Cpu};
 
 use crate::{
-    error::{Error, Result},
-    flags::BaselineFlags,
+    error::{Error, ErrorCode, ErrorDomain, Result},
+    flags::{BaselineFlags, CompareFlags},
     params::TypedParam,
 };
+
+/// A kind of guest that is asked about; what is not given is chosen as for a guest that does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Emulated<'a> {
+    /// The path of the emulator.
+    pub emulator: Option<&'a str>,
+    /// The architecture, by libvirt's name.
+    pub arch: Option<&'a str>,
+    /// The machine type.
+    pub machine: Option<&'a str>,
+    /// How it runs: `qemu`, `kvm`.
+    pub virt: Option<&'a str>,
+}
 
 /// The host in figures (`virNodeInfo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +68,19 @@ impl CpuComparison {
             Self::Incompatible(_) => 0,
             Self::Identical => 1,
             Self::Superset => 2,
+        }
+    }
+
+    /// The number, for a client that gave these flags.
+    ///
+    /// # Errors
+    /// `CPU_INCOMPATIBLE`, if something is lacking and the client calls that an error.
+    pub fn answer(self, flags: CompareFlags) -> Result<i32> {
+        match self {
+            Self::Incompatible(why) if flags.contains(CompareFlags::FAIL_INCOMPATIBLE) => {
+                Err(Error::new(ErrorCode::CpuIncompatible, why).in_domain(ErrorDomain::Cpu))
+            }
+            other => Ok(other.number()),
         }
     }
 }
@@ -105,6 +131,21 @@ pub trait Node: Send + Sync {
     /// The most that all of these CPUs have, in a guest's words.
     async fn baseline_cpu(&self, _cpus: Vec<KnownCpu>, _flags: BaselineFlags) -> Result<Cpu> {
         Err(Error::no_support("virConnectBaselineCPU"))
+    }
+
+    /// How the CPU that guests of this kind can have here compares with another one.
+    async fn compare_cpu_for(&self, _of: Emulated<'_>, _cpu: CpuDocument) -> Result<CpuComparison> {
+        Err(Error::no_support("virConnectCompareHypervisorCPU"))
+    }
+
+    /// The most that guests of this kind can have of all of these CPUs.
+    async fn baseline_cpu_for(
+        &self,
+        _of: Emulated<'_>,
+        _cpus: Vec<CpuDocument>,
+        _flags: BaselineFlags,
+    ) -> Result<Cpu> {
+        Err(Error::no_support("virConnectBaselineHypervisorCPU"))
     }
 
     /// The host in figures.

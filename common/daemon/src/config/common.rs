@@ -123,10 +123,15 @@ impl DaemonConfig {
         (self.max_clients, self.max_client_requests, self.keepalive_interval, self.keepalive_count)
     }
 
-    /// The same for the server of the admin socket.
-    pub fn admin_clients(&self) -> (u32, u32, i32, u32) {
+    /// The same for the main server and for that of the admin socket.
+    pub fn limits(&self) -> [(u32, u32, i32, u32); 2] {
         let (interval, count) = (self.admin_keepalive_interval, self.admin_keepalive_count);
-        (self.admin_max_clients, self.admin_max_client_requests, interval, count)
+        [self.clients(), (self.admin_max_clients, self.admin_max_client_requests, interval, count)]
+    }
+
+    /// How clients of the read-only and of the read-write socket authenticate, where the file says so.
+    pub fn authentication(&self) -> [Option<&'static str>; 2] {
+        [self.auth_unix_ro, self.auth_unix_rw]
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Connect {
 
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn NetworkDriver>>) -> Served {
-    Served::of(Session(cx.driver.uri())).and(Connect { cx: cx.clone() })
+    Served::of(Connect { cx: cx.clone() }).and(Session(cx.driver.uri()))
 }
 
 /// The path of a network that was found.

@@ -29,7 +29,7 @@ pub struct Connect {
 
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn StorageDriver>>) -> Served {
-    Served::of(Session(cx.driver.uri())).and(Connect { cx: cx.clone() })
+    Served::of(Connect { cx: cx.clone() }).and(Session(cx.driver.uri()))
 }
 
 fn found_pool(pool: virtbus_api::Result<PoolRef>) -> Result<OwnedObjectPath> {

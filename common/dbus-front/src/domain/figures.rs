@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use virtbus_api::{Error as ApiError, ErrorCode, flags::VcpuFlags, hypervisor::AddressSource};
+use virtbus_api::{
+    Error as ApiError, ErrorCode,
+    flags::{MessageFlags, VcpuFlags},
+    hypervisor::AddressSource,
+};
 use zbus::{OwnedVariant, message::Header};
 
 use super::Domain;
@@ -76,6 +80,21 @@ impl Figures {
         no_flags(flags & !COMPLETED, "virDomainGetJobStats")?;
         let it = self.0.cx.driver.job_info(&self.0.it, flags & COMPLETED != 0)?;
         Ok(((it.kind, params::to_dict(it.params)),))
+    }
+
+    /// What a user should know of the domain, one text each; flag 1 asks for what is deprecated, 2 for what taints it, 4 for
+    /// errors of its disks.
+    #[zbus(out_args("messages"))]
+    async fn get_messages(&self, flags: u32) -> Result<Vec<String>> {
+        let kinds: MessageFlags = word(flags, "virDomainGetMessages")?;
+        Ok(self.0.cx.driver.messages(&self.0.it, kinds)?)
+    }
+
+    /// The labels of an active domain and whether the host enforces them.
+    #[zbus(out_args("securityLabels"))]
+    async fn get_security_label_list(&self) -> Result<Vec<(String, bool)>> {
+        let labels = self.0.cx.driver.security_labels(&self.0.it)?;
+        Ok(labels.into_iter().map(|it| (it.label, it.enforcing)).collect())
     }
 
     /// Memory limit in KiB.

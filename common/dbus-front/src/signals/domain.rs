@@ -9,11 +9,23 @@ use zbus::{Variant, object_server::SignalEmitter};
 use super::Signals;
 use crate::{connect::Connect, domain::Happening, params, paths};
 
+/// The interface of a domain.
+const DOMAIN: &str = "org.libvirt.Domain";
+
 impl Signals {
     /// Sends what a domain's event means: the object's coming and going, changed properties, the signal itself.
     pub(super) async fn domain(&mut self, driver: &dyn HypervisorDriver, event: &DomainEvent) -> zbus::Result<()> {
         match &event.kind {
             DomainEventKind::Lifecycle(it) => self.domain_lifecycle(driver, event, *it).await,
+            DomainEventKind::AutostartChange => {
+                self.invalid(&paths::domain(event.domain.uuid), DOMAIN, "Autostart").await
+            }
+            DomainEventKind::MetadataChange { .. } => {
+                let path = paths::domain(event.domain.uuid);
+                // What runs is not what is defined any more.
+                self.changed(&path, DOMAIN, || properties(driver, event)).await?;
+                happening(&self.emitter(path)?, &event.kind).await
+            }
             other => happening(&self.emitter(paths::domain(event.domain.uuid))?, other).await,
         }
     }
@@ -35,7 +47,7 @@ impl Signals {
     ) -> zbus::Result<()> {
         let path = paths::domain(event.domain.uuid);
         self.appear(&path).await?;
-        self.changed(&path, "org.libvirt.Domain", || properties(driver, event)).await?;
+        self.changed(&path, DOMAIN, || properties(driver, event)).await?;
         Connect::domain_event(&self.root()?, path.as_ref(), it.number(), it.detail()).await?;
         self.vanish(&path).await
     }
@@ -63,7 +75,7 @@ fn properties(
 async fn happening(emitter: &SignalEmitter<'_>, kind: &DomainEventKind) -> zbus::Result<()> {
     match kind {
         // Sent by the caller, with what it means for the object.
-        DomainEventKind::Lifecycle(_) => Ok(()),
+        DomainEventKind::Lifecycle(_) | DomainEventKind::AutostartChange => Ok(()),
         DomainEventKind::Reboot => Happening::rebooted(emitter).await,
         DomainEventKind::RtcChange(offset) => Happening::rtc_change(emitter, *offset).await,
         DomainEventKind::Watchdog(action) => Happening::watchdog(emitter, *action).await,

@@ -15,9 +15,12 @@ impl Signals {
                 self.appear(&path).await?;
                 self.changed(&path, "org.libvirt.Network", || properties(driver, event)).await?;
                 Connect::network_event(&self.root()?, path.as_ref(), *it as i32).await?;
-                self.vanish(&path).await?;
-                // Ports have no events; those of a network that stops go with it.
-                self.renew(paths::PORTS).await
+                self.vanish(&path).await
+            }
+            NetworkEventKind::AutostartChange => self.invalid(&path, "org.libvirt.Network", "Autostart").await,
+            NetworkEventKind::Ports(turnover) => {
+                self.appear(&path).await?;
+                self.turnover(turnover, paths::port).await
             }
             NetworkEventKind::MetadataChange { kind, uri } => {
                 Network::metadata_change(&self.emitter(path)?, *kind, uri.as_deref().unwrap_or_default()).await

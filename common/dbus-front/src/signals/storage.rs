@@ -11,16 +11,16 @@ impl Signals {
     pub(super) async fn pool(&mut self, driver: &dyn StorageDriver, event: &PoolEvent) -> zbus::Result<()> {
         let path = paths::pool(event.pool.uuid);
         self.appear(&path).await?;
-        self.changed(&path, "org.libvirt.StoragePool", || properties(driver, event)).await?;
-        match event.kind {
+        match &event.kind {
             PoolEventKind::Lifecycle(it) => {
-                Connect::storage_pool_event(&self.root()?, path.as_ref(), it as i32, 0).await?;
+                self.changed(&path, "org.libvirt.StoragePool", || properties(driver, event)).await?;
+                Connect::storage_pool_event(&self.root()?, path.as_ref(), *it as i32, 0).await?;
             }
             PoolEventKind::Refresh => StoragePool::refreshed(&self.emitter(path.clone())?).await?,
+            PoolEventKind::AutostartChange => self.invalid(&path, "org.libvirt.StoragePool", "Autostart").await?,
+            PoolEventKind::Volumes(turnover) => self.turnover(turnover, paths::volume).await?,
         }
-        self.vanish(&path).await?;
-        // Volumes have no events of their own; they come and go with what happens to their pool.
-        self.renew(paths::VOLUMES).await
+        self.vanish(&path).await
     }
 
     /// Sends what a secret's event means.

@@ -4,5 +4,7 @@
 mod domain;
 mod drain;
 mod network;
+mod replay;
+mod rows;
 mod stand;
 mod storage;

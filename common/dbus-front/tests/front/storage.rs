@@ -58,11 +58,11 @@ async fn a_pool_and_its_volumes_live_their_lives() {
     assert_eq!(volume, "/org/libvirt/QEMU/storagevol/_2fpool_2d1_2fa_2eimg");
     assert_eq!(stand.property::<String>(&volume, VOLUME, "Key").await, "/pool-1/a.img");
     assert_eq!(stand.property::<OwnedObjectPath>(&volume, VOLUME, "Pool").await.as_str(), PATH);
-    let () = stand.call(PATH, POOL, "Refresh", &0u32).await.unwrap();
-    signals.next("Refresh").await;
     let (added, _): (OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>) =
         signals.next("InterfacesAdded").await.body().deserialize().unwrap();
     assert_eq!(added.as_str(), volume);
+    let () = stand.call(PATH, POOL, "Refresh", &0u32).await.unwrap();
+    signals.next("Refresh").await;
     for (member, argument) in [("StorageVolLookupByKey", "/pool-1/a.img"), ("StorageVolLookupByPath", "/pool-1/a.img")]
     {
         let found: OwnedObjectPath = stand.call(ROOT, CONNECT, member, &argument).await.unwrap();
@@ -81,8 +81,11 @@ async fn a_pool_and_its_volumes_live_their_lives() {
     let () = stand.call(&volume, VOLUME, "Delete", &0u32).await.unwrap();
     let (name, _) = error_of(stand.call::<_, String>(&volume, VOLUME, "GetXMLDesc", &0u32).await);
     assert_eq!(name, "org.libvirt.Error.NO_STORAGE_VOL");
+    let removed = |signal: &zbus::Message| signal.body().deserialize::<(OwnedObjectPath, Vec<String>)>().unwrap().0;
+    assert_eq!(removed(&signals.next("InterfacesRemoved").await).as_str(), volume);
+    // The volumes of a pool that stops go with it.
     let () = stand.call(PATH, POOL, "Destroy", &()).await.unwrap();
-    signals.next("InterfacesRemoved").await;
+    assert_eq!(removed(&signals.next("InterfacesRemoved").await), copy);
     let () = stand.call(PATH, POOL, "Undefine", &()).await.unwrap();
     let (name, _) = error_of(stand.call::<_, ()>(PATH, POOL, "Create", &0u32).await);
     assert_eq!(name, "org.libvirt.Error.NO_STORAGE_POOL");

@@ -15,19 +15,21 @@ pub(crate) const EVENT_IDS: usize = 2;
 /// The events that [`frame`] makes.
 pub(crate) const SENT: &[&Entry] = &[NetworkEventLifecycle::ENTRY, NetworkEventCallbackMetadataChange::ENTRY];
 
-/// The frame of an event.
-pub(crate) fn frame(event: &NetworkEvent) -> Result<Frame, EncodeError> {
+/// The frame of an event, if the protocol has one.
+pub(crate) fn frame(event: &NetworkEvent) -> Result<Option<Frame>, EncodeError> {
     // The id is filled in per client.
     let callback_id = 0;
     let net = to_wire::network(&event.network);
-    match &event.kind {
+    let frame = match &event.kind {
         NetworkEventKind::Lifecycle(it) => {
             new(0, &NetworkEventLifecycle { callback_id, net, event: *it as i32, detail: 0 })
         }
         NetworkEventKind::MetadataChange { kind, uri } => {
             new(1, &NetworkEventCallbackMetadataChange { callback_id, net, r#type: *kind, nsuri: uri.clone() })
         }
-    }
+        NetworkEventKind::AutostartChange | NetworkEventKind::Ports(_) => return Ok(None),
+    };
+    frame.map(Some)
 }
 
 #[cfg(test)]
@@ -41,7 +43,8 @@ mod tests {
     fn frames_are_the_references() {
         let network = NetworkRef { name: "n".to_owned(), uuid: uuid::Uuid::from_bytes([0x44; 16]) };
         let check = |kind, id, procedure, payload| {
-            let (header, bytes) = frame(&NetworkEvent { network: network.clone(), kind }).unwrap().for_callback(id);
+            let (header, bytes) =
+                frame(&NetworkEvent { network: network.clone(), kind }).unwrap().unwrap().for_callback(id);
             assert_eq!((header.procedure, hex(&bytes).as_str()), (procedure, payload));
         };
         let started = "00000000000000016e000000444444444444444444444444444444440000000200000000";

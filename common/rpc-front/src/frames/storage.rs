@@ -27,17 +27,19 @@ pub(crate) const SENT: &[&Entry] = &[
     SecretEventValueChanged::ENTRY,
 ];
 
-/// The frame of a pool's event.
-pub(crate) fn pool_frame(event: &PoolEvent) -> Result<Frame, EncodeError> {
+/// The frame of a pool's event, if the protocol has one.
+pub(crate) fn pool_frame(event: &PoolEvent) -> Result<Option<Frame>, EncodeError> {
     // The id is filled in per client.
     let callback_id = 0;
     let pool = to_wire::pool(&event.pool);
-    match event.kind {
+    let frame = match event.kind {
         PoolEventKind::Lifecycle(it) => {
             new(0, &StoragePoolEventLifecycle { callback_id, pool, event: it as i32, detail: 0 })
         }
         PoolEventKind::Refresh => new(1, &StoragePoolEventRefresh { callback_id, pool }),
-    }
+        PoolEventKind::AutostartChange | PoolEventKind::Volumes(_) => return Ok(None),
+    };
+    frame.map(Some)
 }
 
 /// The frame of a secret's event.
@@ -66,7 +68,7 @@ mod tests {
             assert_eq!((header.procedure, hex(&bytes).as_str()), (procedure, payload));
         };
         let pool = PoolRef { name: "p".to_owned(), uuid: uuid::Uuid::from_bytes([0x22; 16]) };
-        let pool_event = |kind| pool_frame(&PoolEvent { pool: pool.clone(), kind });
+        let pool_event = |kind| pool_frame(&PoolEvent { pool: pool.clone(), kind }).map(Option::unwrap);
         let built = "000000000000000170000000222222222222222222222222222222220000000400000000";
         check(pool_event(PoolEventKind::Lifecycle(PoolLifecycle::Created)), 0, 370, built);
         let deleted = "000000000000000170000000222222222222222222222222222222220000000500000000";

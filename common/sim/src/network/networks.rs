@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 use virtbus_api::{
-    Error, ErrorCode, ErrorDomain, NetworkEvent, NetworkEventKind, NetworkLifecycle, NetworkRef, Result,
+    Error, ErrorCode, ErrorDomain, NetworkEvent, NetworkEventKind, NetworkLifecycle, NetworkRef, PortRef, Result,
     flags::{NetworkCreateFlags, NetworkDefineFlags, NetworkFilter, NetworkUpdateFlags, NetworkXmlFlags},
     hypervisor::MetadataKind,
     metadata::{self, Change, Places},
@@ -130,7 +130,9 @@ impl Networks for SimNetwork {
         let mut table = self.table();
         let (network, it) = active_mut(&mut table, network)?;
         it.active = false;
+        let gone: Vec<_> = it.ports.keys().map(|uuid| PortRef { network: network.clone(), uuid: *uuid }).collect();
         it.ports.clear();
+        self.turnover(&network, Vec::new(), gone);
         if !it.persistent {
             table.remove(&network.name);
         }
@@ -151,11 +153,12 @@ impl Networks for SimNetwork {
 
     async fn set_autostart(&self, network: &NetworkRef, autostart: bool) -> Result<()> {
         let mut table = self.table();
-        let (_, it) = known_mut(&mut table, network)?;
+        let (network, it) = known_mut(&mut table, network)?;
         if !it.persistent {
             return Err(invalid("cannot set autostart for transient network"));
         }
         it.autostart = autostart;
+        self.tell(&network, NetworkEventKind::AutostartChange);
         Ok(())
     }
 

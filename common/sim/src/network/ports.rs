@@ -57,7 +57,9 @@ impl Ports for SimNetwork {
             return Err(Error::new(ErrorCode::NetworkPortExist, uuid.to_string()).in_domain(ErrorDomain::Network));
         }
         it.ports.insert(uuid, Port { document: Arc::from(port), params: Vec::new() });
-        Ok(PortRef { network, uuid })
+        let port = PortRef { network: network.clone(), uuid };
+        self.turnover(&network, vec![port.clone()], Vec::new());
+        Ok(port)
     }
 
     async fn set_port_parameters(&self, port: &PortRef, params: Vec<TypedParam>) -> Result<()> {
@@ -69,7 +71,9 @@ impl Ports for SimNetwork {
 
     async fn delete_port(&self, port: &PortRef) -> Result<()> {
         let mut table = self.table();
-        let (_, it) = known_mut(&mut table, &port.network)?;
-        it.ports.remove(&port.uuid).map(drop).ok_or_else(|| unknown(port.uuid))
+        let (network, it) = known_mut(&mut table, &port.network)?;
+        it.ports.remove(&port.uuid).ok_or_else(|| unknown(port.uuid))?;
+        self.turnover(&network, Vec::new(), vec![port.clone()]);
+        Ok(())
     }
 }

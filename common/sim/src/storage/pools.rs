@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 use virtbus_api::{
-    Error, ErrorDomain, PoolEvent, PoolEventKind, PoolLifecycle, PoolRef, Result,
+    Error, ErrorDomain, PoolEvent, PoolEventKind, PoolLifecycle, PoolRef, Result, Turnover,
     flags::{PoolBuildFlags, PoolCreateFlags, PoolDefineFlags, PoolDeleteFlags, PoolFilter, PoolXmlFlags},
     storage::{PoolInfo, PoolState, Pools},
 };
@@ -15,7 +15,7 @@ use virtbus_schema::{
     storage_pool::{PoolKind, PoolSource, SourceList},
 };
 
-use super::{CAPACITY, Pool, SimStorage, Table, no_pool, refer};
+use super::{CAPACITY, Pool, SimStorage, Table, no_pool, refer, refer_to_volume};
 use crate::{document, passes};
 
 impl SimStorage {
@@ -132,6 +132,8 @@ impl Pools for SimStorage {
         let mut table = self.table();
         let (pool, it) = table.pool_in_state(pool, false)?;
         it.active = true;
+        let come = it.volumes.values().map(|it| refer_to_volume(&pool.name, &it.document)).collect();
+        self.tell(&pool, PoolEventKind::Volumes(Arc::new(Turnover { come, gone: Vec::new() })));
         self.life(&pool, PoolLifecycle::Started);
         Ok(())
     }
@@ -146,6 +148,8 @@ impl Pools for SimStorage {
         let mut table = self.table();
         let (pool, it) = table.pool_in_state(pool, true)?;
         it.active = false;
+        let gone = it.volumes.values().map(|it| refer_to_volume(&pool.name, &it.document)).collect();
+        self.tell(&pool, PoolEventKind::Volumes(Arc::new(Turnover { come: Vec::new(), gone })));
         if !it.persistent {
             table.pools.remove(&pool.name);
         }
@@ -177,11 +181,12 @@ impl Pools for SimStorage {
 
     async fn set_autostart(&self, pool: &PoolRef, autostart: bool) -> Result<()> {
         let mut table = self.table();
-        let (_, it) = table.pool_mut(pool)?;
+        let (pool, it) = table.pool_mut(pool)?;
         if !it.persistent {
             return Err(Error::internal("pool has no config file").in_domain(ErrorDomain::Storage));
         }
         it.autostart = autostart;
+        self.tell(&pool, PoolEventKind::AutostartChange);
         Ok(())
     }
 

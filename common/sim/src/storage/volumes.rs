@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use virtbus_api::{
-    Error, ErrorCode, ErrorDomain, PoolRef, Result, VolumeRef,
+    Error, ErrorCode, ErrorDomain, PoolEventKind, PoolRef, Result, Turnover, VolumeRef,
     flags::{TransferFlags, VolumeCreateFlags, VolumeDeleteFlags, VolumeResizeFlags},
     storage::{VolumeInfo, VolumeKind, VolumeReader, VolumeWriter, Volumes, WipeAlgorithm},
 };
@@ -29,6 +29,11 @@ impl SimStorage {
         found.ok_or_else(|| no_volume(what))
     }
 
+    fn turnover(&self, pool: &PoolRef, come: &[VolumeRef], gone: &[VolumeRef]) {
+        let turnover = Turnover { come: come.to_vec(), gone: gone.to_vec() };
+        self.tell(pool, PoolEventKind::Volumes(Arc::new(turnover)));
+    }
+
     fn add(&self, pool: &PoolRef, mut volume: Box<StorageVolume>, content: Vec<u8>) -> Result<VolumeRef> {
         let mut table = self.table();
         let (pool, it) = table.pool_in_state(pool, true)?;
@@ -42,6 +47,7 @@ impl SimStorage {
         volume.allocation = volume.allocation.or(volume.capacity);
         let refer = refer_to_volume(&pool.name, &volume);
         it.volumes.insert(volume.name.clone(), Volume { document: Arc::from(volume), content });
+        self.turnover(&pool, std::slice::from_ref(&refer), &[]);
         Ok(refer)
     }
 }
@@ -115,6 +121,7 @@ impl Volumes for SimStorage {
         table.volume(volume)?;
         if let Some(it) = table.pools.get_mut(&volume.pool) {
             it.volumes.remove(&volume.name);
+            self.turnover(&refer(&volume.pool, it), &[], std::slice::from_ref(volume));
         }
         Ok(())
     }
