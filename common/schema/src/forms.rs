@@ -324,6 +324,17 @@ pub(crate) fn v4(text: &str) -> bool {
     text.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
+/// The one way to a SCSI host.
+pub(crate) fn vhost(text: &str) -> bool {
+    text == "vhost"
+}
+
+/// A name as XML has them, without colons.
+pub(crate) fn nc_name(text: &str) -> bool {
+    let is_start = |it: char| it.is_alphabetic() || it == '_';
+    text.starts_with(is_start) && text.chars().all(|it| is_start(it) || it.is_numeric() || ".-".contains(it))
+}
+
 /// The number of a VLAN.
 pub(crate) fn vlan(text: &str) -> bool {
     text.parse::<u32>().is_ok_and(|it| it <= 4095)

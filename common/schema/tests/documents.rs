@@ -163,7 +163,7 @@ fn a_source_has_what_its_kind_of_interface_needs() {
 #[test]
 fn strict_reading_refuses_what_nobody_knows() {
     let text = "<domain type='kvm'><name>a</name><memory>1</memory><os><type>hvm</type></os><devices><disk colour='red'>\
-        <target dev='vda'/></disk></devices></domain>";
+        <source file='/a'/><target dev='vda'/></disk></devices></domain>";
     assert!(Domain::parse(text).is_ok());
     let error = Domain::parse_strict(text).unwrap_err();
     assert_eq!((error.path.as_str(), error.kind.code()), ("domain/devices/disk/@colour", 92));

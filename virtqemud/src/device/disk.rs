@@ -134,6 +134,8 @@ fn account_for(disk: &Disk) {
         // Of running guests and their snapshots.
         snapshot: _,
         mirror: _,
+        // Of Xen.
+        backend_domain: _,
     } = disk;
 }
 

@@ -156,7 +156,7 @@ fn dbus(it: &DbusDisplay) -> Result<String> {
     }
     if let Some(gl) = gl {
         let _ = write!(text, ",gl={}", if gl.enable.is_on() { "on" } else { "off" });
-        if gl.enable.is_on() {
+        if gl.enable.is_on() || gl.rendernode.is_some() {
             let _ = write!(text, ",rendernode={}", escape(&render_node(gl.rendernode.as_deref())?));
         }
     }

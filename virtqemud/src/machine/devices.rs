@@ -12,7 +12,9 @@ use virtbus_schema::domain::device::filesystem::{AccessMode, Filesystem, Filesys
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::hostdev::{HostSource, HostdevKind, HostdevMode, HostdevModel};
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
-use virtbus_schema::domain::device::interface::{Interface, InterfaceKind, InterfaceMac};
+use virtbus_schema::domain::device::interface::{
+    Interface, InterfaceDriver, InterfaceKind, InterfaceMac, InterfaceTarget,
+};
 use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
 use virtbus_schema::domain::device::rng::{Rng, RngBackend};
 use virtbus_schema::domain::device::small::{
@@ -22,7 +24,7 @@ use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::tpm::{TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
 use virtbus_schema::domain::features::{Ioapic, IoapicDriver};
-use virtbus_schema::domain::{Domain, Features};
+use virtbus_schema::domain::{Devices, Domain, Features};
 use virtbus_schema::xml::{Mac, OnOff, Size, YesNo};
 
 use super::{Board, disk, implicit, is_kvm};
@@ -41,6 +43,7 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
             *it.alias_mut() = None;
         }
     }
+    on_usb(&domain.devices)?;
     disk::defaults(&mut domain.devices.disks)?;
     implicit::drive_controllers(&mut domain.devices);
     super::hostdev::places(&mut domain.devices);
@@ -73,6 +76,18 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         return Err(Error::internal("Cannot automatically add a new PCI bus for a device with connect flags 00"));
     }
     later(domain);
+    Ok(())
+}
+
+/// What can be on USB alone is nowhere else.
+fn on_usb(devices: &Devices) -> Result<()> {
+    let redirected = devices.redirdevs.iter().map(|it| &it.info.address);
+    let hubs = devices.hubs.iter().map(|it| &it.info.address);
+    let inputs = devices.inputs.iter().filter(|it| it.bus == Some(InputBus::Usb)).map(|it| &it.info.address);
+    let mut all = redirected.chain(hubs).chain(inputs).flatten();
+    if all.any(|it| !matches!(it, Address::Usb(_) | Address::Unassigned)) {
+        return Err(Error::xml("Invalid address for a USB device"));
+    }
     Ok(())
 }
 
@@ -199,12 +214,29 @@ fn controller(it: &mut Controller, board: Board) {
 }
 
 fn interface(it: &mut Interface, caps: &QemuCaps, kvm: bool) {
+    card(it, caps, kvm);
+    if it.model.as_ref().is_none_or(|it| !it.starts_with("virtio"))
+        && let Some(driver) = &mut it.driver
+    {
+        // Only what can be refused by name is left of what other cards do not have.
+        *driver = InterfaceDriver { virtio: driver.virtio, ..InterfaceDriver::default() };
+    }
+}
+
+fn card(it: &mut Interface, caps: &QemuCaps, kvm: bool) {
     if it.kind == InterfaceKind::Network
         && let Some(source) = &mut it.source
     {
         // The bridge behind a network is another one at each start.
         source.bridge = None;
     }
+    // A name the daemon made belongs to one run.
+    let is_made = |name: &String| ["vnet", "macvtap", "macvlan"].iter().any(|it| name.starts_with(it));
+    if let Some(target) = it.target.as_mut().filter(|it| it.managed != Some(YesNo::No)) {
+        target.dev = target.dev.take().filter(|it| !is_made(it));
+    }
+    it.target = it.target.take().filter(|it| *it != InterfaceTarget::default());
+    it.mac = it.mac.filter(|it| it.address.0 != [0; 6]);
     if it.mac.is_none() {
         it.mac = Some(InterfaceMac { address: random_mac(kvm), kind: None, check: None, current: None });
     }

@@ -2,7 +2,7 @@
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::Devices;
-use virtbus_schema::domain::device::chardev::{ChannelTarget, Chardev, Console, ConsoleTargetKind};
+use virtbus_schema::domain::device::chardev::{ChannelTarget, Chardev, Console, ConsoleTargetKind, NullModem};
 use virtbus_schema::domain::device::redirected::SmartcardKind;
 use virtbus_schema::domain::device::rng::RngBackend;
 
@@ -53,8 +53,13 @@ fn complete(chardev: &Chardev) -> Result<()> {
         Some(what @ ("path" | "service")) => {
             Err(Error::internal(format!("Missing source {what} attribute for char device")))
         }
-        // A null modem is none of QEMU's: it is refused at the start.
-        _ => Ok(()),
+        // A null modem is none of QEMU's: it is refused at the start, but half of one at once.
+        _ => match chardev {
+            Chardev::Nmdm { source: Some(NullModem { master, slave }), .. } if master.is_some() != slave.is_some() => {
+                Err(Error::internal("Should define both master and slave path attributes for nmdm device"))
+            }
+            _ => Ok(()),
+        },
     }
 }
 

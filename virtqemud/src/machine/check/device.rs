@@ -112,6 +112,17 @@ fn controller(it: &Controller, board: Board) -> Result<()> {
 
 fn serial(it: &Serial) -> Result<()> {
     let Some(target) = &it.target else { return Ok(()) };
+    let place = it.info.address.as_ref();
+    let fits = match target.kind {
+        Some(SerialTargetKind::IsaSerial) => matches!(place, None | Some(Address::Isa(_))),
+        Some(SerialTargetKind::UsbSerial) => matches!(place, None | Some(Address::Usb(_))),
+        Some(SerialTargetKind::PciSerial) => matches!(place, None | Some(Address::Pci(_))),
+        Some(SerialTargetKind::SpaprVioSerial) => matches!(place, None | Some(Address::SpaprVio(_))),
+        _ => true,
+    };
+    if let Some(kind) = target.kind.filter(|_| !fits) {
+        return unsupported(format!("Target type '{kind}' does not fit the type of its address"));
+    }
     let needed = match target.model {
         Some(SerialModel::IsaSerial) => SerialTargetKind::IsaSerial,
         Some(SerialModel::UsbSerial) => SerialTargetKind::UsbSerial,

@@ -49,6 +49,20 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
     if disk.target.tray.is_some() && !disk.is_removable() {
         return unsupported("tray is only valid for cdrom and floppy");
     }
+    let bus = disk.target.bus;
+    if disk.target.removable.is_some() && !matches!(bus, Some(DiskBus::Usb | DiskBus::Scsi)) {
+        return Err(Error::xml("removable is only valid for usb or scsi disks"));
+    }
+    if let Some(model) = disk.model.filter(|_| bus != Some(DiskBus::Virtio)) {
+        let bus = bus.map_or("none", DiskBus::as_str);
+        return unsupported(format!("disk model '{model}' not supported for bus '{bus}'"));
+    }
+    if disk.device == DiskDevice::Disk && disk.is_empty() {
+        return Err(Error::new(ErrorCode::NoSource, disk.target.dev.clone()));
+    }
+    if disk.kind == DiskKind::Nvme && disk.source.as_ref().is_some_and(|it| it.namespace == Some(0)) {
+        return unsupported("NVMe namespace can't be zero");
+    }
     if disk.device == DiskDevice::Lun {
         lun(disk)?;
     }

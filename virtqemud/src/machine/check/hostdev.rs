@@ -4,6 +4,7 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::disk::DiskSgio;
 use virtbus_schema::domain::device::hostdev::{HostSource, Hostdev, HostdevMode, HostdevModel};
+use virtbus_schema::domain::device::interface::TeamingKind;
 use virtbus_schema::xml::OnOff;
 
 use super::unsupported;
@@ -21,6 +22,9 @@ fn one(it: &Hostdev, domain: &Domain) -> Result<()> {
     }
     if it.sgio == Some(DiskSgio::Unfiltered) {
         return unsupported("unfiltered sgio is no longer supported");
+    }
+    if it.teaming.as_ref().is_some_and(|it| it.kind != TeamingKind::Transient) {
+        return unsupported("teaming hostdev devices must have type='transient'");
     }
     match &it.source {
         HostSource::Absent => Err(Error::xml("Missing <source> element in hostdev device")),

@@ -1,8 +1,9 @@
 //! Network cards: what each kind of host's end can do.
 
-use virtbus_api::Result;
+use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::interface::{Interface, InterfaceKind};
+use virtbus_schema::domain::device::VirtioOptions;
+use virtbus_schema::domain::device::interface::{GuestIp, Interface, InterfaceKind, TeamingKind};
 use virtbus_schema::xml::YesNo;
 
 use super::{filesystem::is_shared, unsupported};
@@ -21,6 +22,26 @@ fn one(it: &Interface) -> Result<()> {
     passt(it)?;
     addresses(it)?;
     let model = it.model.as_deref().unwrap_or_default();
+    let driver = it.driver.clone().unwrap_or_default();
+    for (what, size) in [("rx_queue_size", driver.rx_queue_size), ("tx_queue_size", driver.tx_queue_size)] {
+        if size.is_some_and(|it| !it.is_power_of_two()) {
+            return unsupported(format!("{what} has to be a power of two"));
+        }
+    }
+    if let Some(option) = said(&driver.virtio).filter(|_| !model.starts_with("virtio")) {
+        return unsupported(format!("{option} driver option is only supported for virtio devices"));
+    }
+    teaming(it)?;
+    let is_switched = matches!(it.kind, InterfaceKind::Network | InterfaceKind::Bridge);
+    if it.coalesce.is_some() && !is_switched {
+        return unsupported(format!("coalesce settings on interface type {} are not supported", it.kind));
+    }
+    if it.isolated == Some(YesNo::Yes) && !is_switched {
+        return unsupported(format!(
+            "<port isolated='yes'/> is not supported for network interfaces with type='{}'",
+            it.kind
+        ));
+    }
     if matches!(it.kind, InterfaceKind::VhostUser | InterfaceKind::Vdpa) && !model.starts_with("virtio") {
         return unsupported(format!("invalid model for interface of type '{}': '{model}' - must be 'virtio'", it.kind));
     }
@@ -41,6 +62,28 @@ fn one(it: &Interface) -> Result<()> {
         return unsupported(format!("unmanaged target dev is not supported on interfaces of type '{}'", it.kind));
     }
     Ok(())
+}
+
+/// The option of virtio that is said, if any is.
+fn said(options: &VirtioOptions) -> Option<&'static str> {
+    let VirtioOptions { iommu, ats, packed, page_per_vq } = options;
+    let all = [("iommu", iommu), ("ats", ats), ("packed", packed), ("page_per_vq", page_per_vq)];
+    all.iter().find(|(_, value)| value.is_some()).map(|(name, _)| *name)
+}
+
+/// The card that stays is virtio's; the one that goes names it.
+fn teaming(it: &Interface) -> Result<()> {
+    let Some(teaming) = &it.teaming else { return Ok(()) };
+    match teaming.kind {
+        TeamingKind::Transient if teaming.persistent.is_none() => {
+            unsupported("teaming persistent attribute must be set if teaming type is 'transient'")
+        }
+        TeamingKind::Persistent if it.model.as_deref() != Some("virtio") => unsupported(format!(
+            "virtio-net teaming persistent interface must be <model type='virtio'/>, not '{}'",
+            it.model.as_deref().unwrap_or_default()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What passt alone can do, and where it can be.
@@ -68,6 +111,10 @@ fn addresses(it: &Interface) -> Result<()> {
         } else {
             unsupported("Invalid attempt to set network interface guest-side IP address info, not supported by QEMU")
         };
+    }
+    let odd = |it: &GuestIp| it.address.is_ipv4() && it.prefix.is_some_and(|it| it > 0 && !(4..=27).contains(&it));
+    if !it.is_passt() && it.ips.iter().any(odd) {
+        return Err(Error::xml("invalid prefix, must be in range of 4-27"));
     }
     for (six, name) in [(false, "IPv4"), (true, "IPv6")] {
         if it.ips.iter().filter(|it| it.address.is_ipv6() == six).count() > 1 {

@@ -2,7 +2,7 @@
 
 use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::address::{Info, RomInfo};
+use virtbus_schema::domain::device::address::{Info, Rom, RomInfo};
 use virtbus_schema::domain::device::{Address, Devices};
 
 use super::unsupported;
@@ -21,7 +21,11 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
     }
     let cards = devices.interfaces.iter().map(|it| &it.info).chain(devices.hostdevs.iter().map(|it| &it.info));
     for info in cards {
-        if info.rom.is_some() && info.address.as_ref().is_some_and(|it| !matches!(it, Address::Pci(_))) {
+        let rom = info.rom.clone().unwrap_or_default();
+        if rom.enabled.is_some_and(|it| !it.is_on()) && (rom.bar.is_some() || rom.file.is_some()) {
+            return unsupported("ROM tuning is not supported when ROM is disabled");
+        }
+        if rom != Rom::default() && info.address.as_ref().is_some_and(|it| !matches!(it, Address::Pci(_))) {
             return unsupported("ROM tuning is only supported for PCI devices");
         }
     }
@@ -54,7 +58,6 @@ fn indexed(devices: &Devices) -> Vec<(bool, Option<&Address>)> {
     all.extend(devices.rngs.iter().map(|it| plain(&it.info)));
     all.extend(devices.shmems.iter().map(|it| plain(&it.info)));
     all.extend(devices.memories.iter().map(|it| plain(&it.info)));
-    all.extend(devices.iommus.iter().map(|it| plain(&it.info)));
     all.extend(devices.vsocks.iter().map(|it| plain(&it.info)));
     all
 }

@@ -5,6 +5,7 @@ use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::chardev::Chardev;
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::redirected::SmartcardKind;
+use virtbus_schema::domain::device::rng::RngBackend;
 use virtbus_schema::domain::device::small::{
     CryptoBackendModel, Iommu, IommuDriver, IommuModel, MegaSize, Pstore, Shmem, ShmemModel,
 };
@@ -140,6 +141,10 @@ fn viewers(devices: &Devices) -> Result<()> {
         _ => None,
     });
     let mut all = cards.chain(devices.redirdevs.iter().map(|it| &it.chardev));
+    let egd = devices.rngs.iter().any(|it| matches!(&it.backend, RngBackend::Egd(Chardev::Spicevmc { .. })));
+    if !spice && egd {
+        return unsupported("chardev 'spicevmc' not supported without spice graphics");
+    }
     if !spice && all.any(|it| matches!(it, Chardev::Spicevmc { .. })) {
         return unsupported("chardev 'spicevmc' not supported without spice graphics");
     }

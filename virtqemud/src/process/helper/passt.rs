@@ -67,8 +67,11 @@ pub(crate) fn plan(
         let option = if forward.proto == PortForwardProtocol::Udp { "--udp-ports" } else { "--tcp-ports" };
         spawn = spawn.args([option, &ports(forward)]);
     }
-    if let Some(user) = user {
-        spawn = spawn.uid_gid(user.uid, user.gid, &user.groups);
+    match user {
+        Some(user) => spawn = spawn.uid_gid(user.uid, user.gid, &user.groups),
+        // It would make itself nobody, who may not write where its socket is to be.
+        None if nix::unistd::geteuid().is_root() => spawn = spawn.args(["--runas", "0:0"]),
+        None => {}
     }
     Ok(Some(Plan {
         name: format!("passt of {alias}"),

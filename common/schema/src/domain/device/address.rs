@@ -281,7 +281,7 @@ pub struct RomInfo {
     pub boot: Option<Boot>,
     #[xml(child, when = Alias::is_shown)]
     pub alias: Option<Alias>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub rom: Option<Rom>,
     #[xml(attr = "acpi/@index", nonzero)]
     pub acpi_index: Option<u32>,

@@ -33,9 +33,9 @@ pub struct Audio {
     /// Of PipeWire.
     #[xml(attr = "runtimeDir")]
     pub runtime_dir: Option<String>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub input: Option<AudioStream>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub output: Option<AudioStream>,
 }
 
@@ -66,6 +66,8 @@ impl Audio {
         for stream in [&mut self.input, &mut self.output].into_iter().flatten() {
             stream.keep_only(kind);
         }
+        self.input = self.input.take().filter(|it| *it != AudioStream::default());
+        self.output = self.output.take().filter(|it| *it != AudioStream::default());
         Ok(())
     }
 

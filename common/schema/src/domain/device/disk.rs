@@ -48,6 +48,9 @@ pub struct Disk {
     pub backing_store: Option<BackingStore>,
     #[xml(child, live)]
     pub mirror: Option<Mirror>,
+    /// The driver domain of Xen that has the image.
+    #[xml(attr = "backenddomain/@name", required)]
+    pub backend_domain: Option<String>,
     #[xml(child)]
     pub geometry: Option<Geometry>,
     #[xml(child)]
@@ -118,10 +121,6 @@ impl Disk {
             self.kind = DiskKind::File;
             self.source = None;
         }
-        if self.device == DiskDevice::Disk && self.is_empty() {
-            let what = format!("the disk {} has no source", self.target.dev);
-            return Err(node.error(ErrorKind::NoSource, what));
-        }
         if node.child("target").and_then(|it| it.attr("dev")).is_none() {
             let named = self.source.as_ref().and_then(DiskSource::name_to_show).unwrap_or_default();
             return Err(node.error(ErrorKind::NoTarget, format!("the disk has no target name (source {named})")));
@@ -140,7 +139,8 @@ impl Disk {
     }
 
     /// Whether nothing says where its image is.
-    fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         let Some(source) = &self.source else {
             return !matches!(self.kind, DiskKind::VhostUser | DiskKind::VhostVdpa);
         };
@@ -183,9 +183,6 @@ impl Disk {
         let bad = |text: String| Err(node.error(ErrorKind::BadValue, text));
         match (self.kind, source.kind.as_deref()) {
             (DiskKind::Network, _) if source.protocol.is_none() => return Err(node.missing("source/@protocol")),
-            (DiskKind::Network, _) if source.name.is_none() && source.protocol != Some(Protocol::Nbd) => {
-                return bad("the source has no name".to_owned());
-            }
             (DiskKind::Nvme, kind) if kind != Some("pci") => return bad("an NVMe disk is of type pci".to_owned()),
             (DiskKind::Nvme, _) if source.namespace.is_none() => return bad("the source has no namespace".to_owned()),
             (DiskKind::Nvme, _) if source.address.is_none() => return bad("the source has no address".to_owned()),
@@ -205,12 +202,7 @@ impl Disk {
         if self.kind == DiskKind::Volume && source.pool.is_none() != source.volume.is_none() {
             return bad("pool and volume of the source go together".to_owned());
         }
-        let needs_image = matches!(source.protocol, Some(Protocol::Rbd | Protocol::Gluster));
-        if let Some(name) = source.name.as_ref().filter(|_| needs_image)
-            && name.split_once('/').is_none_or(|(pool, image)| pool.is_empty() || image.is_empty())
-        {
-            return bad(format!("'{name}' is not a pool and an image"));
-        }
+        source.check_name(self.kind, node)?;
         let is_bad = |c: char| c.is_control() || " ()<>@,;:\\\"/[]?={}".contains(c);
         if let Some(cookie) = source.cookies.iter().find(|it| it.name.chars().any(is_bad)) {
             return bad(format!("cookie name '{}' has invalid letters", cookie.name));
@@ -363,7 +355,7 @@ impl Xml for BackingStore {
         // What has no type ends the chain, whatever else it says.
         while let Some(node) = next.filter(|it| it.attr("type").is_some()) {
             let image = Image::read(node)?;
-            source::check_image(image.format.as_ref(), image.source.as_ref(), node)?;
+            source::check_image(image.format.as_ref(), image.source.as_ref(), image.kind, node)?;
             images.push(image);
             next = node.child(BELOW);
         }

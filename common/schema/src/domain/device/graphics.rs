@@ -43,7 +43,7 @@ pub struct Vnc {
     #[xml(attr, lenient)]
     pub autoport: Option<YesNo>,
     /// Port for WebSocket clients; -1 lets QEMU choose.
-    #[xml(attr, fault = Internal, form = crate::forms::port)]
+    #[xml(attr, form = crate::forms::port)]
     pub websocket: Option<i32>,
     /// Whether the daemon chose the WebSocket port.
     #[xml(attr = "websocketGenerated", live)]

@@ -30,7 +30,7 @@ pub struct Hostdev {
     pub display: Option<OnOff>,
     #[xml(attr)]
     pub ramfb: Option<OnOff>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub driver: Option<HostdevDriver>,
     #[xml(flatten)]
     pub source: HostSource,
@@ -92,6 +92,10 @@ impl Hostdev {
         let kind = node.attr("type").map(|it| it.value()).unwrap_or_default();
         if node.child("source").is_none() {
             return Err(node.missing("source"));
+        }
+        let of_containers = node.attr("mode").is_some_and(|it| it.value() == "capabilities");
+        if of_containers != matches!(kind, "storage" | "misc" | "net") {
+            return Err(node.error(ErrorKind::Unknown, format!("no host device of this mode is of type {kind}")));
         }
         let parts: &[(&str, &[&str])] = &[
             ("sgio", &["scsi"]),
@@ -340,6 +344,9 @@ impl ScsiSource {
         let bad = |kind, text: String| Err(node.error(kind, text));
         match self.protocol.as_deref() {
             Some("iscsi") => {
+                for host in &mut self.hosts {
+                    host.port = host.port.filter(|it| *it > 0);
+                }
                 (self.adapter, self.address) = (None, None);
                 let kind = self.auth.as_ref().and_then(|it| it.secret.kind);
                 match kind.filter(|it| *it != AuthSecretKind::Iscsi) {
@@ -391,7 +398,7 @@ pub struct ScsiHostAddress {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = ScsiHostSource::check)]
 pub struct ScsiHostSource {
-    #[xml(attr, must)]
+    #[xml(attr, must, form = crate::forms::vhost)]
     pub protocol: Option<String>,
     #[xml(attr, must, form = crate::forms::naa)]
     pub wwpn: Option<String>,

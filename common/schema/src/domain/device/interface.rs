@@ -129,6 +129,16 @@ impl Interface {
             filterref.parameters.sort_by(|a, b| a.name.cmp(&b.name));
         }
         self.coalesce = self.coalesce.filter(|it| *it > 0);
+        let has_odd = |it: &String| it.bytes().any(|it| !it.is_ascii_alphanumeric() && it != b'-' && it != b'_');
+        if self.model.as_ref().is_some_and(has_odd) {
+            return Err(node.error(ErrorKind::Argument, "the model's name contains invalid characters"));
+        }
+        self.mtu = self.mtu.filter(|it| *it > 0);
+        if let Some(driver) = &mut self.driver {
+            driver.queues = driver.queues.filter(|it| *it > 0);
+            driver.rx_queue_size = driver.rx_queue_size.filter(|it| *it > 0);
+            driver.tx_queue_size = driver.tx_queue_size.filter(|it| *it > 0);
+        }
         if let Some(mac) = self.mac.filter(|it| it.address.is_multicast()) {
             return Err(node.error(ErrorKind::BadValue, format!("{} is a multicast address", mac.address)));
         }
@@ -301,7 +311,7 @@ pub struct InterfaceSource {
     #[xml(attr, form = crate::forms::port)]
     pub port: Option<i32>,
     /// Whether the device of `type='hostdev'` was not there.
-    #[xml(attr, live)]
+    #[xml(attr, live, lenient)]
     pub missing: Option<YesNo>,
     #[xml(child)]
     pub local: Option<SourceLocal>,
@@ -333,7 +343,7 @@ impl InterfaceSource {
         if let Some(HostdevAddress::Pci(place)) = &mut self.device {
             place.multifunction = None;
         }
-        let lacks = |what: &str| Err(node.error(ErrorKind::BadValue, format!("missing required {what}")));
+        let lacks = |what: &str| Err(node.missing(what));
         let is_said = match kind {
             K::Network => ("@network", self.network.is_some()),
             K::Bridge => ("@bridge", self.bridge.is_some()),

@@ -15,7 +15,7 @@ pub struct Memballoon {
     #[xml(attr = "freePageReporting")]
     pub free_page_reporting: Option<OnOff>,
     /// Seconds between two readings of the guest's figures.
-    #[xml(attr = "stats/@period", form = crate::forms::digits)]
+    #[xml(attr = "stats/@period", form = crate::forms::positive)]
     pub stats_period: Option<u32>,
     #[xml(flatten)]
     pub info: Info,
@@ -28,7 +28,7 @@ impl Memballoon {
     #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
     fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
         if self.model == MemballoonModel::None {
-            *self = Self::new(MemballoonModel::None);
+            *self = Self { stats_period: self.stats_period, ..Self::new(MemballoonModel::None) };
         }
         Ok(())
     }

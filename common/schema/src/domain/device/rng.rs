@@ -30,9 +30,9 @@ pub enum RngModel {
 /// `<rate bytes='1024' period='1000'/>`: no more bytes than these per period of milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 pub struct RngRate {
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub bytes: u32,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub period: Option<u32>,
 }
 

@@ -248,7 +248,7 @@ pub enum CryptoKind {
 pub struct CryptoBackend {
     #[xml(attr)]
     pub model: CryptoBackendModel,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub queues: Option<u32>,
 }
 

@@ -36,7 +36,7 @@ impl Sound {
             self.codecs.clear();
         }
         if self.model != SoundModel::Virtio {
-            self.streams = None;
+            (self.streams, self.driver) = (None, None);
         } else if let Some(said) = node.attr("streams") {
             said.read::<u32>()?;
         }

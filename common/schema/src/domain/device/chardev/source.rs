@@ -58,7 +58,7 @@ pub enum Chardev {
         log: Option<CharLog>,
     },
     QemuVdagent {
-        #[xml(child)]
+        #[xml(child, omit_empty)]
         source: Option<Vdagent>,
         #[xml(child)]
         log: Option<CharLog>,
@@ -105,7 +105,7 @@ impl Chardev {
         if node.attr("type").is_none() && !bare {
             return Err(node.missing("@type"));
         }
-        if node.attr("type").is_some() && matches!(node.local_name(), "serial" | "parallel" | "console") {
+        if matches!(node.local_name(), "serial" | "parallel" | "console") {
             virtbus_xml::form::attr::<String>(node, &[], "tty", false, false, Some(crate::forms::absolute_path))?;
         }
         for source in node.children("source") {
@@ -204,7 +204,7 @@ pub struct NullModem {
 /// `<source>`: which fields count depends on the kind.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
 pub struct CharSource {
-    #[xml(attr, lenient)]
+    #[xml(attr, lenient, free)]
     pub mode: Option<CharSourceMode>,
     #[xml(attr)]
     pub host: Option<String>,

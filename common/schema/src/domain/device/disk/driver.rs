@@ -34,9 +34,9 @@ pub struct DiskDriver {
     pub detect_zeroes: Option<DiskDetect>,
     #[xml(attr)]
     pub discard_no_unref: Option<OnOff>,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub queues: Option<u32>,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub queue_size: Option<u32>,
     #[xml(flatten)]
     pub virtio: VirtioOptions,

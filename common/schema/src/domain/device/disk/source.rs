@@ -117,6 +117,14 @@ impl DiskSource {
         if kind == DiskKind::VhostVdpa && node.attr("dev").is_some_and(|it| !crate::forms::absolute_path(it.value())) {
             return Err(node.error(ErrorKind::Unknown, "a vhost-vdpa device is named by its path"));
         }
+        let of_kind = match kind {
+            DiskKind::Nvme => "pci",
+            DiskKind::VhostUser => "unix",
+            _ => "",
+        };
+        if let Some(said) = node.attr("type").filter(|it| it.value() != of_kind) {
+            return Err(node.error(ErrorKind::Unknown, format!("a source of this kind is not of type {}", said.value())));
+        }
         if kind == DiskKind::Volume && node.attr("mode").is_some_and(|it| !matches!(it.value(), "host" | "direct")) {
             return Err(node.error(ErrorKind::Unknown, "the mode of a volume is host or direct"));
         }
@@ -125,6 +133,22 @@ impl DiskSource {
             return Err(node.error(ErrorKind::Unknown, "a source of this protocol has one host"));
         }
         node.children("host").try_for_each(Host::form)
+    }
+
+    /// What is on a server has a name there; some names have two parts.
+    pub(super) fn check_name(&self, kind: DiskKind, node: Node<'_>) -> Result<(), Error> {
+        let bad = |text: String| Err(node.error(ErrorKind::BadValue, text));
+        if kind != DiskKind::Network {
+            return Ok(());
+        }
+        let Some(name) = &self.name else {
+            return if self.protocol == Some(Protocol::Nbd) { Ok(()) } else { bad("the source has no name".to_owned()) };
+        };
+        let has_pool = matches!(self.protocol, Some(Protocol::Rbd | Protocol::Gluster));
+        if has_pool && name.split_once('/').is_none_or(|(pool, image)| pool.is_empty() || image.is_empty()) {
+            return bad(format!("'{name}' is not a pool and an image"));
+        }
+        Ok(())
     }
 
     /// Drops what does not belong to a kind of source, as the reference does.
@@ -491,13 +515,18 @@ const FORMATS: &[&str] = &[
 ];
 
 /// An image below another says its format and where it is.
-pub(super) fn check_image(format: Option<&Format>, source: Option<&DiskSource>, node: Node<'_>) -> Result<(), Error> {
+pub(super) fn check_image(
+    format: Option<&Format>,
+    source: Option<&DiskSource>,
+    kind: Option<DiskKind>,
+    node: Node<'_>,
+) -> Result<(), Error> {
     let bad = |text: String| Err(node.error(ErrorKind::BadValue, text));
     match (format, source) {
         (None, _) => bad("the image has no format".to_owned()),
         (Some(_), None) => bad("the image has no source".to_owned()),
         (Some(it), _) if !FORMATS.contains(&it.kind.as_str()) => bad(format!("unknown image format '{}'", it.kind)),
-        _ => Ok(()),
+        (Some(_), Some(source)) => kind.map_or(Ok(()), |kind| source.check_name(kind, node)),
     }
 }
 
@@ -515,7 +544,7 @@ pub struct DataStore {
 
 impl DataStore {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        check_image(self.format.as_ref(), self.source.as_ref(), node)
+        check_image(self.format.as_ref(), self.source.as_ref(), Some(self.kind), node)
     }
 
     fn form(node: Node<'_>) -> Result<(), Error> {

@@ -15,11 +15,11 @@ pub struct InterfaceDriver {
     pub ioeventfd: Option<OnOff>,
     #[xml(attr)]
     pub event_idx: Option<OnOff>,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub queues: Option<u32>,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub rx_queue_size: Option<u32>,
-    #[xml(attr, form = crate::forms::digits)]
+    #[xml(attr, form = crate::forms::positive)]
     pub tx_queue_size: Option<u32>,
     #[xml(attr)]
     pub rss: Option<OnOff>,

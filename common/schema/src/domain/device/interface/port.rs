@@ -151,7 +151,7 @@ impl BandwidthLimit {
 /// `<filterref filter='clean-traffic'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct FilterRef {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::nc_name)]
     pub filter: String,
     #[xml(children = "parameter")]
     pub parameters: Vec<FilterParameter>,
