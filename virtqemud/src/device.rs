@@ -16,7 +16,7 @@ mod cx;
 pub mod disk;
 pub(crate) mod filesystem;
 mod graphics;
-mod hostdev;
+pub(crate) mod hostdev;
 mod hub;
 mod input;
 mod interface;

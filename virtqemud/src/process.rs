@@ -9,5 +9,6 @@ pub(crate) mod launch;
 pub(crate) mod log;
 pub(crate) mod monitor;
 pub(crate) mod names;
+pub(crate) mod passthrough;
 pub(crate) mod ports;
 pub(crate) mod spawn;

@@ -6,9 +6,13 @@
 mod beside;
 #[path = "start/disks.rs"]
 mod disks;
+#[path = "start/hooks.rs"]
+mod hooks;
 mod stand;
 #[path = "start/threads.rs"]
 mod threads;
+#[path = "start/tpm.rs"]
+mod tpm;
 
 use stand::Stand;
 use virtbus_api::{DomainRef, flags::StartFlags, hypervisor::Monitor};

@@ -77,19 +77,32 @@ impl Hooks {
 /// # Errors
 /// The first failure; the others have been run all the same.
 pub async fn run(scripts: Vec<PathBuf>, object: &str, what: Happening, input: &str) -> Result<(), Error> {
+    run_because(scripts, object, what, "-", input).await
+}
+
+/// As [`run`], with why it happens as the last argument.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_because(
+    scripts: Vec<PathBuf>,
+    object: &str,
+    what: Happening,
+    why: &str,
+    input: &str,
+) -> Result<(), Error> {
     let mut first = None;
     for script in scripts {
-        if let Err(error) = run_one(&script, object, what, input).await {
+        if let Err(error) = run_one(&script, [object, what.operation, what.part, why], input).await {
             first.get_or_insert(error);
         }
     }
     first.map_or(Ok(()), Err)
 }
 
-async fn run_one(script: &Path, object: &str, what: Happening, input: &str) -> Result<(), Error> {
-    let Happening { operation, part } = what;
-    let command = format!("{} {object} {operation} {part} -", script.display());
-    let mut spawn = Spawn::new(script).args([object, operation, part, "-"]).env_clear().env("LC_ALL", "C").cwd("/");
+async fn run_one(script: &Path, arguments: [&str; 4], input: &str) -> Result<(), Error> {
+    let command = format!("{} {}", script.display(), arguments.join(" "));
+    let mut spawn = Spawn::new(script).args(arguments).env_clear().env("LC_ALL", "C").cwd("/");
     for name in ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR"] {
         if let Some(value) = std::env::var_os(name) {
             spawn = spawn.env(name, value);

@@ -18,6 +18,7 @@ pub mod label;
 pub mod mailbox;
 pub mod memory;
 pub mod netlink;
+pub mod pci;
 pub mod port;
 pub mod process;
 pub mod schedule;

@@ -119,7 +119,7 @@ pub(super) fn rom(it: Option<&Rom>) -> (Option<u32>, Option<String>) {
 }
 
 /// The host's name of a PCI device: `0000:06:12.5`.
-pub(super) fn pci_name(it: &PciAddress) -> String {
+pub(crate) fn pci_name(it: &PciAddress) -> String {
     let PciAddress { domain, bus, slot, function, multifunction: _, zpci: _ } = it;
     format!("{domain:04x}:{bus:02x}:{slot:02x}.{function:x}")
 }

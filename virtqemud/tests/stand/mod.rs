@@ -1,6 +1,6 @@
 //! An engine below a directory of its own, with real QEMU.
 
-#![allow(clippy::expect_used, unreachable_pub, reason = "a stand for tests")]
+#![allow(clippy::expect_used, dead_code, unreachable_pub, reason = "a stand for tests, of which each uses a part")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -71,7 +71,6 @@ impl Stand {
     }
 
     /// Defines a document.
-    #[allow(dead_code, reason = "not all tests have documents of their own")]
     pub async fn define_text(&self, text: &str) -> DomainRef {
         let document = Box::new(Domain::parse(text).expect("a document"));
         self.qemu.define(document, DefineFlags::empty()).await.expect("defined")

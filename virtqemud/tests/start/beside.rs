@@ -16,7 +16,7 @@ fn pid_in(path: &std::path::Path) -> Option<Pid> {
     Some(Pid::from_raw(std::fs::read_to_string(path).ok()?.trim().parse().ok()?))
 }
 
-fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     virtbus_host::process::find_program(program).is_some()
 }
 

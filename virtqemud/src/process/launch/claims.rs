@@ -3,10 +3,11 @@
 //! Released when the guest has ended, or when dropped before it ran. Dropped afterwards they are left as they are: the
 //! guest outlives this daemon. Release goes on past errors and returns them all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use virtbus_host::cgroup::Group;
+use virtbus_host::pci::SYS;
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::interface::Interface;
 use virtbus_schema::domain_status::{DomainStatus, FileOwner, PluggedPort, VcpuThread};
@@ -16,6 +17,7 @@ use crate::process::group;
 use crate::process::helper::Helper;
 use crate::process::hook;
 use crate::process::log::DomainLog;
+use crate::process::passthrough::{self, Wanted};
 use crate::security;
 
 /// Whoever holds the other end hears when the last of these is dropped.
@@ -46,6 +48,7 @@ struct Held {
     directories: Vec<PathBuf>,
     files: Vec<PathBuf>,
     group: Option<Group>,
+    functions: Vec<Wanted>,
     owners: Vec<FileOwner>,
     ports: Vec<u16>,
     cards: Vec<Interface>,
@@ -77,6 +80,12 @@ impl Claims {
         let mut claims = Self::new(Arc::clone(shared), short_name.clone());
         let home = or(&status.lib_dir, layout.lib.join(format!("domain-{short_name}")));
         claims.held.helpers = super::beside::find(&status.domain, layout, &short_name, &home);
+        for function in passthrough::wanted(&status.domain) {
+            // Of a start that did not come so far, another guest may have it; then it is not this one's to give back.
+            if shared.functions.take(&function.name, name).is_ok() {
+                claims.add_function(function);
+            }
+        }
         claims.held.files = super::overlay::files(&status.domain);
         claims.held.group = group::Place::of(&status.domain, id, &layout.lib).find();
         claims.add_directory(home);
@@ -123,6 +132,11 @@ impl Claims {
     /// The control group to be removed in the end.
     pub(crate) fn set_group(&mut self, group: Group) {
         self.held.group = Some(group);
+    }
+
+    /// A PCI function of the host to be given back in the end.
+    pub(crate) fn add_function(&mut self, function: Wanted) {
+        self.held.functions.push(function);
     }
 
     /// The guest's control group, if it has one.
@@ -280,13 +294,14 @@ async fn unplug(shared: &Shared, ports: Vec<PluggedPort>) -> Vec<String> {
 
 impl Held {
     fn is_empty(&self) -> bool {
-        let Self { directories, files, group, owners, ports, cards, log, helpers } = self;
+        let Self { directories, files, group, functions, owners, ports, cards, log, helpers } = self;
         let none = [
             directories.is_empty(),
             files.is_empty(),
             owners.is_empty(),
             ports.is_empty(),
             helpers.is_empty(),
+            functions.is_empty(),
             cards.is_empty(),
         ];
         none.into_iter().all(|it| it) && group.is_none() && log.is_none()
@@ -300,6 +315,10 @@ impl Held {
         let mut errors: Vec<String> = self.helpers.into_iter().flat_map(Helper::stop).collect();
         errors.extend(self.cards.iter().flat_map(|it| super::network::close(it, shared)));
         errors.extend(security::take_back(&self.owners, shared.config.settings.user.as_ref()));
+        for function in &self.functions {
+            errors.extend(passthrough::attach(Path::new(SYS), function));
+            shared.functions.drop(&function.name);
+        }
         for file in &self.files {
             match std::fs::remove_file(file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -1,10 +1,14 @@
 //! Files of the host that a guest uses, as its devices name them.
 
+use std::path::Path;
+
+use virtbus_host::pci::SYS;
 use virtbus_schema::domain::Domain;
 
 use super::nvram_file;
 use crate::device::{Cx, QemuDevice, Resource};
 use crate::process::capabilities::QemuCaps;
+use crate::process::passthrough;
 use crate::security::Use;
 
 /// What is to be given to QEMU's user.
@@ -28,6 +32,11 @@ pub(super) fn used(document: &Domain, caps: &QemuCaps) -> Vec<Use> {
     let others = others.chain(devices.memories.iter().flat_map(|it| it.resources(&cx)));
     let others = others.chain(devices.pstores.iter().flat_map(|it| it.resources(&cx)));
     add(&mut files, others.collect(), false);
+    for function in passthrough::wanted(document) {
+        if let Some(node) = passthrough::node(Path::new(SYS), &function.name) {
+            files.push(Use { path: node, write: true, shared: true, device: true });
+        }
+    }
     let os = &document.os;
     for path in [&os.kernel, &os.initrd, &os.dtb, &os.shim].into_iter().flatten() {
         files.push(Use { path: path.into(), write: false, shared: true, device: false });

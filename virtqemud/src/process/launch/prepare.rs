@@ -8,7 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags, storage::SecretValue};
+use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags, hypervisor::State, storage::SecretValue};
+use virtbus_host::pci::SYS;
 use virtbus_host::process::Spawn;
 use virtbus_schema::domain::{Domain, device::graphics::Graphics};
 use virtbus_schema::xml::YesNo;
@@ -30,6 +31,7 @@ use crate::process::{
     helper::Plan,
     hook,
     log::DomainLog,
+    passthrough,
 };
 use crate::security;
 
@@ -83,6 +85,9 @@ impl Prepared {
         volumes::locate(&mut document, &*shared.neighbours.storage).await?;
         let secrets = secrets::values(&*shared.neighbours.storage, &document).await?;
         ports::plug(&mut document, &mut claims).await?;
+        for function in passthrough::wanted(&document).iter().filter(|it| it.managed) {
+            passthrough::load_driver(&function.driver).await;
+        }
         // One stretch of small file operations; an image on a dead server hangs this thread and nothing else.
         let flags = order.flags;
         let prepared = tokio::task::spawn_blocking(move || prepare(claims, &caps, document, secrets, flags)).await;
@@ -109,6 +114,7 @@ fn prepare(
     usb::settle(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     overlay::place(&mut document, &mut claims)?;
+    take_functions(&document, &mut claims)?;
     make_places(shared, &document, &places, &mut claims)?;
     let key = make_key(shared, &places)?;
     settle_saved_state(shared, &document, flags)?;
@@ -235,6 +241,25 @@ fn versions(shared: &Shared, caps: &QemuCaps) -> String {
         part(uname.as_ref().ok().map(|it| it.release())),
         part(uname.as_ref().ok().map(|it| it.nodename())),
     )
+}
+
+/// PCI functions of the host become the guest's.
+fn take_functions(document: &Domain, claims: &mut Claims) -> Result<()> {
+    let shared = Arc::clone(claims.shared());
+    let sys = Path::new(SYS);
+    let mut found = Vec::new();
+    for wanted in passthrough::wanted(document) {
+        let function = passthrough::check(sys, &wanted, &shared.functions, &document.name)?;
+        shared.functions.take(&wanted.name, &document.name)?;
+        claims.add_function(wanted.clone());
+        found.push((function, wanted));
+    }
+    if found.iter().any(|(_, wanted)| wanted.managed) {
+        // So that a daemon that ends in between gives them back.
+        let status = super::status(claims, document, None, State::PausedStartingUp);
+        shared.status.save(&status).map_err(|error| Error::system(error.to_string(), &error.source))?;
+    }
+    found.iter().try_for_each(|(function, wanted)| passthrough::detach(function, wanted))
 }
 
 fn make_places(shared: &Shared, document: &Domain, places: &Places, claims: &mut Claims) -> Result<()> {
