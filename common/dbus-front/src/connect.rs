@@ -128,7 +128,9 @@ impl Connect {
         machine: &str,
         virttype: &str,
         flags: u32,
+        #[zbus(header)] header: Header<'_>,
     ) -> Result<String> {
+        self.cx.access.check(&header, "connect:write").await?;
         params::no_flags(flags, "virConnectGetDomainCapabilities")?;
         let [emulator, arch, machine, virt] = [emulatorbin, arch, machine, virttype].map(optional);
         let document = self.cx.driver.domain_capabilities(emulator, arch, machine, virt).await?;
