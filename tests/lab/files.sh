@@ -66,4 +66,3 @@ v pool-delete disk
 v pool-undefine disk
 go
 finish
-wipefs -q -a /dev/vda /dev/vdb

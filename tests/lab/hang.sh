@@ -12,6 +12,7 @@ within() {
     echo "> $*: $how"
     tidy < /run/said
 }
+serve 2> /dev/null
 begin
 v pool-create --build /run/pool.xml
 v vol-create-as nfs a.img 8M --allocation 0
@@ -21,28 +22,28 @@ rpc.nfsd 0
 virsh -c storage:///system pool-refresh nfs > /run/refresh 2>&1 &
 refresh=$!
 sleep 1
-within 5 vol-create-as local b.img 1M
-within 5 pool-refresh local
-within 5 pool-info nfs
-within 5 vol-list nfs
-within 5 pool-list --all
+within 7 vol-create-as local b.img 1M
+within 7 pool-refresh local
+within 7 pool-info nfs
+within 7 vol-list nfs
+within 7 pool-list --all
 wait $refresh
 tidy < /run/refresh
-within 5 pool-list --all --details
+within 7 pool-list --all --details
 within 20 vol-create-as nfs c.img 1M
 kill_it
 begin
-within 5 vol-list local
+within 7 vol-list local
 for try in $(seq 100); do raw pool-list --all --details | grep -q inaccessible && break; sleep 0.2; done
-within 5 pool-list --all --details
-within 20 pool-destroy nfs
+within 7 pool-list --all --details
+within 40 pool-destroy nfs
 grep -c /mnt/nfs /proc/mounts
 rpc.nfsd -G 10 -L 10 2
 within 60 pool-create /run/pool.xml
-within 5 vol-list nfs
+within 7 vol-list nfs
 rpc.nfsd 0
-within 30 pool-destroy nfs
-within 5 pool-list --all
+within 40 pool-destroy nfs
+within 7 pool-list --all
 rpc.nfsd -G 10 -L 10 2
 v pool-destroy local
 go

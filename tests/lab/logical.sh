@@ -148,6 +148,3 @@ v pool-delete used
 v pool-undefine used
 go
 finish
-# As it was found.
-vgs --noheadings -o vg_name 2>/dev/null
-wipefs -q -a /dev/vda /dev/vdb /dev/vdc /dev/vdd

@@ -9,10 +9,10 @@ use crate::strict::{is_absolute, refused};
 #[derive(Debug, Clone, PartialEq, Xml)]
 pub struct Secret {
     /// Whether it is forgotten when the daemon ends.
-    #[xml(attr, default = YesNo::No)]
+    #[xml(attr, blank, default = YesNo::No)]
     pub ephemeral: YesNo,
     /// Whether its value is for the daemon alone, and never given back to clients.
-    #[xml(attr, default = YesNo::No)]
+    #[xml(attr, blank, default = YesNo::No)]
     pub private: YesNo,
     /// Absent until one is made up.
     #[xml(child, fault = Internal)]

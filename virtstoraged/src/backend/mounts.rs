@@ -6,6 +6,7 @@ use std::path::Path;
 
 use virtbus_api::{ErrorCode, Result};
 
+use crate::blocking;
 use crate::fault;
 use crate::tool::{SOON, Tool};
 
@@ -86,14 +87,28 @@ pub(super) async fn unmount(target: &str) -> Result<()> {
         return Ok(());
     }
     let plain = Tool::new("umount").arg("--no-canonicalize").arg("--").arg(target).run(SOON / 6).await;
-    match plain {
-        Err(error) if error.code == ErrorCode::OperationTimeout => {
-            tracing::warn!(target, "it does not answer and is detached");
-            let lazy = Tool::new("umount").arg("--no-canonicalize").arg("--lazy").arg("--").arg(target);
-            lazy.run(SOON / 6).await.map(drop)
-        }
+    let Err(error) = plain else { return Ok(()) };
+    // Those who wait for a dead server keep it busy.
+    if at(target)?.is_some() && error.code != ErrorCode::OperationTimeout && answers(target).await {
+        return Err(error);
+    }
+    tracing::warn!(target, "it does not answer and is detached");
+    let lazy = Tool::new("umount").arg("--no-canonicalize").arg("--lazy").arg("--").arg(target).run(SOON / 6).await;
+    match lazy {
+        // The first one has come through in the meantime.
+        Err(_) if at(target)?.is_none() => Ok(()),
         other => other.map(drop),
     }
+}
+
+/// Whether the file system at `target` says how full it is: a server's own figures, which nobody keeps for it.
+async fn answers(target: &str) -> bool {
+    let path = target.to_owned();
+    blocking::look(target, move || {
+        nix::sys::statvfs::statvfs(path.as_str()).map(drop).map_err(|error| fault::system(&path, &error.into()))
+    })
+    .await
+    .is_ok()
 }
 
 #[cfg(test)]

@@ -107,7 +107,9 @@ pub(crate) fn made(mut document: StorageVolume, path: &Path) -> Result<Arc<Volum
     document.target.path = Some(text);
     if let Some(backing) = &mut document.backing_store {
         let shown = header::shown(path, &backing.path);
-        let about = shown.is_file.then(|| std::fs::metadata(shown.name).ok()).flatten();
+        // As it was given, which for the reference is relative to nothing, until the image is read again.
+        let is_seen = shown.is_file && backing.path.starts_with('/');
+        let about = is_seen.then(|| std::fs::metadata(shown.name).ok()).flatten();
         backing.permissions = about.as_ref().map(describe::permissions);
         backing.timestamps = about.as_ref().map(describe::timestamps);
     }

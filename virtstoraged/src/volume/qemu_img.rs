@@ -67,15 +67,14 @@ pub(crate) fn check_encryption(document: &StorageVolume, secrets: &dyn Secrets) 
 fn check_kind(document: &StorageVolume, encryption: &Encryption) -> Result<()> {
     let format = document.target.volume_format().unwrap_or(VolumeFormat::Raw);
     let luks = matches!(encryption.format, EncryptionFormat::Luks);
+    let has_secret = matches!(encryption.secrets.as_slice(), [only] if only.kind == "passphrase");
     match format {
+        VolumeFormat::Raw | VolumeFormat::Qcow2 if !has_secret => Err(fault::bad_argument(ONE_SECRET)),
+        VolumeFormat::Raw | VolumeFormat::Qcow2 if luks => Ok(()),
         VolumeFormat::Qcow | VolumeFormat::Qcow2 if !luks => {
             let format = if format == VolumeFormat::Qcow { "qcow" } else { "qcow2" };
             Err(fault::unsupported(format!("creation of {format} encrypted image is not supported")))
         }
-        VolumeFormat::Raw | VolumeFormat::Qcow2 if luks => match encryption.secrets.as_slice() {
-            [only] if only.kind == "passphrase" => Ok(()),
-            _ => Err(fault::bad_argument(ONE_SECRET)),
-        },
         VolumeFormat::Raw => {
             Err(fault::unsupported(format!("no encryption of format {} for raw volumes", encryption.format)))
         }
@@ -220,7 +219,8 @@ impl Wanted<'_> {
             tool = tool.args(["-o", &options]);
         }
         tool = tool.arg(self.path);
-        if let Some(capacity) = document.capacity {
+        // One of nothing is as large as what it is based on.
+        if let Some(capacity) = document.capacity.filter(|it| it.bytes > 0 || document.backing_store.is_none()) {
             tool = tool.arg(kib(capacity.bytes));
         }
         tool.run(LONG).await.map(drop).map_err(|it| self.renamed(it))

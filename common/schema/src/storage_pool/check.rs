@@ -108,6 +108,10 @@ impl PoolSource {
         for text in [&mut self.protocol, &mut self.vendor, &mut self.product] {
             text.take_if(|it| it.is_empty());
         }
+        if self.protocol.as_ref().is_some_and(|it| it.contains(',')) {
+            // It becomes one of several options of a mount.
+            return Err(node.error(ErrorKind::Conflict, "the version of a protocol contains ','"));
+        }
         let formats = kind.formats();
         match (self.format, kind.default_format()) {
             (_, None) => self.format = None,

@@ -1,6 +1,6 @@
 //! `<target>` of a volume: where it is and how it is laid out.
 
-use virtbus_xml::{ByteSize, Describe, Error, Escaped, Fault, Node, Value, Writer, Xml};
+use virtbus_xml::{ByteSize, Describe, Error, ErrorKind, Escaped, Fault, Node, Value, Writer, Xml};
 
 use super::{Encryption, FormatName, VolumeFormat};
 use crate::storage_pool::Permissions;
@@ -61,7 +61,12 @@ impl VolumeSize {
 
 impl Xml for VolumeSize {
     fn read(node: Node<'_>) -> Result<Self, Error> {
-        ByteSize::read(node).map(|it| Self { bytes: it.bytes })
+        let bytes = ByteSize::read(node)?.bytes;
+        if i64::try_from(bytes).is_err() {
+            // Offsets in files have a sign.
+            return Err(node.error(ErrorKind::Overflow, format!("value too large: {bytes}")));
+        }
+        Ok(Self { bytes })
     }
 
     fn write_attrs(&self, w: &mut Writer) {

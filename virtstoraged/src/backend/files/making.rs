@@ -201,19 +201,23 @@ fn check_image(document: &StorageVolume, metadata: bool) -> Result<()> {
     if document.target.compat.is_some() && format != Some(VolumeFormat::Qcow2) {
         return Err(fault::unsupported("compatibility option only available with qcow2"));
     }
+    let lazy = document.target.features.is_some_and(|it| it.lazy_refcounts);
+    if lazy && document.target.compat.as_deref() == Some("0.10") {
+        return Err(fault::unsupported("lazy_refcounts not supported with compat level 0.10"));
+    }
     Ok(())
 }
 
 /// What the volume is based on has to be there.
 async fn check_backing(path: &Path, backing: &str) -> Result<()> {
-    let Some(resolved) = virtbus_host::image::resolve(path, backing) else { return Ok(()) };
     let shown = backing.to_owned();
-    blocking::look(format!("'{backing}'"), move || {
-        std::fs::File::open(&resolved)
-            .map(drop)
-            .map_err(|error| fault::system(format!("inaccessible backing store volume {shown}"), &error))
-    })
-    .await
+    let inaccessible = move |error| fault::system(format!("inaccessible backing store volume {shown}"), &error);
+    let Some(resolved) = virtbus_host::image::resolve(path, backing) else {
+        // The reference looks for a file of that name, whatever it is.
+        return Err(inaccessible(std::io::Error::from_raw_os_error(nix::libc::ENOENT)));
+    };
+    let look = move || std::fs::File::open(&resolved).map(drop).map_err(inaccessible);
+    blocking::look(format!("'{backing}'"), look).await
 }
 
 /// The volume is complete: it gets its name, unless another has taken it meanwhile.
