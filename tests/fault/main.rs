@@ -7,6 +7,7 @@ mod disk;
 mod documents;
 mod hang;
 mod kill;
+mod start;
 
 use virtbus_tests::world::{Door, World};
 use xtask::client::{Client, Refused};

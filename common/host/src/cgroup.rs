@@ -199,6 +199,7 @@ impl Group {
                 match remove_tree(directory) {
                     Err(error) if error.raw_os_error() == Some(libc::EBUSY) && tries < 50 => {
                         tries += 1;
+                        #[allow(clippy::disallowed_methods, reason = "on a thread that may block")]
                         std::thread::sleep(Duration::from_millis(20));
                     }
                     done => return done,

@@ -23,6 +23,7 @@ impl Qemu {
     /// Has the owner of the domain that `document` names do `command`; makes one up if there is none.
     async fn claim(&self, document: Box<Domain>, command: impl FnOnce(Box<Domain>) -> Command) -> Result<DomainRef> {
         let name = document.name.clone();
+        check_file_name(&name)?;
         let uuid = document.uuid.ok_or_else(|| Error::internal("a document without a UUID was let through"))?;
         let make = || Handle::new(View::off(&name, uuid, None, false));
         let (handle, _) = self.shared.registry.claim(&name, uuid, make)?;
@@ -55,6 +56,11 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     if name == "." || name == ".." || name.starts_with('.') {
         return Err(Error::xml(format!("name {name} cannot start with '.': it is a file name")));
     }
+    Ok(())
+}
+
+/// A name that is fit for a guest that is only shown may still be none for a file.
+fn check_file_name(name: &str) -> Result<()> {
     if name.contains('\n') {
         return Err(Error::new(virtbus_api::ErrorCode::XmlDetail, "a name cannot contain a line break"));
     }
@@ -168,7 +174,7 @@ impl Domains for Qemu {
     fn messages(&self, domain: &DomainRef, kinds: MessageFlags) -> Result<Vec<String>> {
         let view = self.view(domain)?;
         let mut messages = Vec::new();
-        for live in &view.live {
+        if let Some(live) = &view.live {
             if kinds.is_empty() || kinds.contains(MessageFlags::TAINTING) {
                 messages.extend(live.taints.iter().map(|it| it.message()));
             }
@@ -275,6 +281,7 @@ impl Domains for Qemu {
 
     async fn rename(&self, domain: &DomainRef, name: &str) -> Result<()> {
         check_name(name)?;
+        check_file_name(name)?;
         let handle = self.find(domain)?;
         if *handle.view().name == *name {
             return Err(Error::invalid_operation("Can't rename domain to itself"));

@@ -125,7 +125,7 @@ async fn a_start_that_fails_takes_its_overlays_back() {
     until("taken back", || !over.exists()).await;
     // An image that is none: qemu-img refuses.
     std::fs::write(&base, "no image at all").expect("a file");
-    let vm = stand.define_text(&text("vm2", "", &one.replace("qcow2'", "qcow2'"))).await;
+    let vm = stand.define_text(&text("vm2", "", &one)).await;
     stand.qemu.start(&vm, StartFlags::PAUSED, stand.guard.lease()).await.expect_err("no image");
     let over = stand.root.path().join("base.qcow2.TRANSIENT-vm2");
     until("taken back", || !over.exists()).await;

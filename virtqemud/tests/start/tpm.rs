@@ -55,7 +55,6 @@ async fn what_is_missing_for_it_is_said() {
     }
     let stand = Stand::new().await;
     let path = stand.root.path().join("state/tpm.bin");
-    std::fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
     let file = format!("<source type='file' path='{}'/>", path.display());
     let vm = started(&stand, "vm", "", &tpm("", &file)).await;
     assert!(path.metadata().expect("a file").len() > 0);

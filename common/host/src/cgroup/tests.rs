@@ -68,6 +68,7 @@ fn threads_have_limits_of_their_own() {
     assert!(group.exists());
     child.signal(nix::sys::signal::Signal::SIGKILL).expect("killed");
     while child.try_exited().expect("a child").is_none() {
+        #[allow(clippy::disallowed_methods, reason = "a test may block")]
         std::thread::sleep(Duration::from_millis(5));
     }
     group.remove().expect("removed");

@@ -75,10 +75,11 @@ pub(crate) fn plan(tpm: &Tpm, guest: &Guest<'_>) -> Result<Option<Plan>> {
     let known = state.is_known();
     if let Some(directory) = state.directory() {
         make_directory(directory, 0o700, own.as_ref())?;
-    } else if !known && let State::File(file) = &state {
-        let cannot = |error: std::io::Error| Error::system(format!("cannot make '{}'", file.display()), &error);
-        std::fs::File::create(file).map_err(cannot)?;
-        crate::security::own(file, own.as_ref()).map_err(cannot)?;
+    } else if let State::File(file) = &state
+        && let Some(parent) = file.parent().filter(|it| !it.exists())
+    {
+        // swtpm writes the file anew each time, for which the directory has to be its own.
+        make_directory(parent, 0o700, own.as_ref())?;
     }
 
     let as_own = |spawn: Spawn| match &own {

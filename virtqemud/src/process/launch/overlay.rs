@@ -70,9 +70,9 @@ pub(super) async fn fill(document: &Domain) -> Result<()> {
         let base = below.source.as_ref().and_then(|it| it.file.clone()).unwrap_or_default();
         let format = below.format.as_ref().map_or("raw", |it| it.kind.as_str());
         let mut spawn = Spawn::new("qemu-img").args(["create", "-q", "-f", "qcow2", "-b", &base, "-F", format]);
-        let hidden = below.source.as_ref().filter(|it| it.encryption.is_some() || !it.slices.is_empty());
-        spawn = match hidden {
-            Some(source) => spawn.arg("-u").arg(file).arg(size(source, format)?.to_string()),
+        // Its size being known, qemu-img need not open an image that its guest may have written anything into, or a sealed one.
+        spawn = match below.source.as_ref().map(|it| size(it, format)).transpose()?.flatten() {
+            Some(size) => spawn.arg("-u").arg(file).arg(size.to_string()),
             None => spawn.arg(file),
         };
         let what = format!("cannot make the overlay '{file}' of transient disk '{}'", it.target.dev);
@@ -103,7 +103,7 @@ fn is_covered(disk: &Disk, name: &str) -> bool {
 /// The disk's image becomes the one below `file`.
 fn cover(disk: &mut Disk, file: String, index: u32) {
     let over = DiskSource { file: Some(file), index: Some(index), ..DiskSource::default() };
-    let mut below = std::mem::replace(&mut disk.source, Some(over)).unwrap_or_default();
+    let mut below = disk.source.replace(over).unwrap_or_default();
     if let Some(beside) = disk.encryption.take() {
         below.encryption.get_or_insert(beside);
     }
@@ -118,17 +118,19 @@ fn cover(disk: &mut Disk, file: String, index: u32) {
     });
 }
 
-/// What a guest sees of an image that qemu-img cannot open as it is: an encrypted one, or a part of a file.
-fn size(source: &DiskSource, format: &str) -> Result<u64> {
+/// What a guest sees of an image, in bytes, as far as its header says.
+fn size(source: &DiskSource, format: &str) -> Result<Option<u64>> {
     if let Some(slice) = source.slices.iter().find(|it| it.kind == "storage") {
-        return Ok(slice.size);
+        return Ok(Some(slice.size));
     }
     let path = source.file.as_deref().unwrap_or_default();
-    let cannot = |error: io::Error| Error::system(format!("cannot read '{path}'"), &error);
+    let cannot = |error: io::Error| Error::system(format!("Cannot access storage file '{path}'"), &error);
     let file = std::fs::File::open(path).map_err(cannot)?;
-    let header = Header::of(&file, ImageFormat::from_name(format)).map_err(cannot)?;
-    let unknown = || Error::unsupported_config(format!("a transient disk over '{path}': its size is not known"));
-    header.capacity.ok_or_else(unknown)
+    // A guest may have put a header of its own on a raw disk, which is none of ours.
+    if format == "raw" && source.encryption.is_none() {
+        return Ok(Some(file.metadata().map_err(cannot)?.len()));
+    }
+    Ok(Header::of(&file, ImageFormat::from_name(format)).map_err(cannot)?.capacity)
 }
 
 #[cfg(test)]
