@@ -58,8 +58,8 @@ const PACKAGES: &[Package] = &[
     package("lvm2", Need::Everything),
     package("nfs-common", Need::Everything),
     package("parted", Need::Everything),
-    package("polkitd", Need::Everything),
     package("passt", Need::Everything),
+    package("polkitd", Need::Everything),
     package("procps", Need::Everything),
     package("python3-libvirt", Need::Everything),
     package("socat", Need::Everything),
@@ -67,6 +67,8 @@ const PACKAGES: &[Package] = &[
     package("swtpm", Need::Everything),
     package("swtpm-tools", Need::Everything),
     package("systemd-container", Need::Everything),
+    // Of one version with systemd, which the newer packages bring along.
+    newer("udev", Need::Everything),
     package("virtinst", Need::Everything),
     package("xfsprogs", Need::Everything),
 ];
