@@ -28,7 +28,9 @@ fn walk(name: &str) {
     let parts = [format!("WHO={who}\n"), script("hands"), script("server"), script(name), script("leave")];
     let said = lab.run(&parts.concat(), PATIENCE).expect("the lab");
     let logs = lab.run("tail -n 40 /run/*.log; dmesg | tail -n 20", PATIENCE).expect("the lab").out;
-    let shown = std::panic::catch_unwind(|| check_file(Path::new("lab").join(format!("{name}.txt")).to_str().unwrap(), &said.out));
+    let shown = std::panic::catch_unwind(|| {
+        check_file(Path::new("lab").join(format!("{name}.txt")).to_str().unwrap(), &said.out)
+    });
     if let Err(difference) = shown {
         eprintln!("{}\n{logs}", said.err);
         std::panic::resume_unwind(difference);

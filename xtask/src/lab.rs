@@ -81,7 +81,8 @@ impl Lab {
         ];
         for (tag, path) in shares {
             let path = path.canonicalize().with_context(|| path.display().to_string())?;
-            let local = format!("local,id={tag},path={},security_model=none,readonly=on,multidevs=remap", path.display());
+            let local =
+                format!("local,id={tag},path={},security_model=none,readonly=on,multidevs=remap", path.display());
             add(&["-fsdev", &local, "-device", &format!("virtio-9p-pci,fsdev={tag},mount_tag={tag}")]);
         }
         for number in 0..DISKS {
@@ -129,7 +130,9 @@ impl Lab {
     /// What its kernel and first program printed.
     #[must_use]
     pub fn console(&self) -> String {
-        std::fs::read(self.dir.path().join("console")).map(|it| String::from_utf8_lossy(&it).into_owned()).unwrap_or_default()
+        std::fs::read(self.dir.path().join("console"))
+            .map(|it| String::from_utf8_lossy(&it).into_owned())
+            .unwrap_or_default()
     }
 
     fn line(&mut self) -> Result<String> {

@@ -259,7 +259,8 @@ async fn fill(cx: &Cx, document: Box<StorageVolume>, source: Option<&Arc<Volume>
     let table = read_table(cx).await?.ok_or_else(|| unrecognized(cx))?;
     let made = table.partitions.iter().find(|it| it.number == number).cloned();
     let made = made.ok_or_else(|| fault::internal(format!("partition {number} has not come into being")))?;
-    let extended = document.target.format.clone().filter(|_| document.target.volume_format() == Some(VolumeFormat::Extended));
+    let extended =
+        document.target.format.clone().filter(|_| document.target.volume_format() == Some(VolumeFormat::Extended));
     let (cx, source) = (cx.clone(), source.map(Arc::clone));
     settle().await;
     blocking::steady(format!("volume '{}'", document.name), move |progress| {

@@ -133,7 +133,8 @@ fn initrd(busybox: &Path, kernel: &kernel::Unpacked) -> Result<Vec<u8>> {
         archive.file(path, *mode, text.as_bytes())?;
     }
     let shares = ["host/usr", "host/etc", "host/programs", "host/packages", "host/work"];
-    let own = ["dev", "proc", "sys", "run", "tmp", "over", "etc", "root", "mnt", "srv", "var/lib/nfs", "var/log", "modules"];
+    let own =
+        ["dev", "proc", "sys", "run", "tmp", "over", "etc", "root", "mnt", "srv", "var/lib/nfs", "var/log", "modules"];
     for directory in shares.into_iter().chain(own) {
         archive.directory(directory)?;
     }
