@@ -63,7 +63,7 @@ impl QemuDevice for Graphics {
 fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
     let Vnc {
         port,
-        autoport: _,
+        autoport,
         websocket,
         websocket_generated: _,
         listen: _,
@@ -95,9 +95,9 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
             let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
             // A port not chosen yet is shown as the first.
             let port = match *port {
-                None | Some(-1) => FIRST_PORT,
+                None | Some(-1) if *autoport != Some(YesNo::No) => FIRST_PORT,
                 Some(port @ FIRST_PORT..=65_535) => port,
-                Some(_) => return Err(Error::unsupported_config("vnc port must be in range [5900,65535]")),
+                None | Some(_) => return Err(Error::unsupported_config("vnc port must be in range [5900,65535]")),
             };
             format!("{}:{}", escape(&host), port - FIRST_PORT)
         }

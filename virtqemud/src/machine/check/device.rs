@@ -7,10 +7,11 @@ use virtbus_schema::domain::device::chardev::{Channel, Chardev, Serial, SerialMo
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind, InputModel};
+use virtbus_schema::domain::device::memballoon::MemballoonModel;
 use virtbus_schema::domain::device::small::{Panic, PanicModel};
 use virtbus_schema::domain::device::video::{Video, VideoBackend, VideoKind};
 use virtbus_schema::domain::device::watchdog::{Watchdog, WatchdogModel};
-use virtbus_schema::domain::device::{Address, Devices};
+use virtbus_schema::domain::device::{Address, Devices, VirtioOptions};
 use virtbus_schema::xml::YesNo;
 
 use super::super::Board;
@@ -61,6 +62,9 @@ pub(super) fn displays(devices: &Devices, caps: &QemuCaps) -> Result<()> {
 }
 
 fn only_one(devices: &Devices) -> Result<()> {
+    if devices.memballoons.iter().any(|it| it.model == MemballoonModel::Xen) {
+        return unsupported("Memory balloon device type 'xen' is not supported by this version of qemu");
+    }
     if devices.memballoons.len() > 1 {
         return Err(Error::internal("only a single memory balloon device is supported"));
     }
@@ -157,9 +161,7 @@ fn input(it: &Input) -> Result<()> {
         (Some(InputBus::Ps2), InputKind::Tablet | InputKind::Passthrough) => {
             Err(Error::internal(format!("ps2 bus does not support {} input device", it.kind)))
         }
-        (Some(InputBus::Virtio), kind)
-            if kind != InputKind::Passthrough && it.model.is_some_and(|it| it != InputModel::Virtio) =>
-        {
+        (Some(InputBus::Virtio), kind) if it.model.is_some_and(|it| it != InputModel::Virtio) => {
             unsupported(format!("virtio (non-)transitional models are not supported for input type={kind}"))
         }
         _ => Ok(()),
@@ -227,6 +229,10 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
     if !caps.has(device) {
         return unsupported(format!("domain configuration does not support video model '{kind}'"));
     }
+    let options = it.driver.map(|it| it.virtio).unwrap_or_default();
+    if kind != VideoKind::Virtio && options != VirtioOptions::default() {
+        return unsupported("virtio driver options are only supported for virtio devices");
+    }
     let by_process = it.driver.is_some_and(|it| it.name == Some(VideoBackend::VhostUser));
     if by_process && kind != VideoKind::Virtio {
         return unsupported("'vhostuser' driver is only supported with 'virtio' device");
@@ -267,6 +273,9 @@ fn watchdog(it: &Watchdog, board: Board) -> Result<()> {
 fn panic(it: &Panic) -> Result<()> {
     let is_isa = matches!(it.info.address, None | Some(Address::Isa(_)));
     match it.model {
+        Some(PanicModel::Pvpanic) if !matches!(it.info.address, None | Some(Address::Pci(_))) => {
+            unsupported("pvpanic is supported only with PCI address type")
+        }
         Some(PanicModel::Isa) if !is_isa => unsupported("panic is supported only with ISA address type"),
         Some(PanicModel::Pseries) => unsupported("only pSeries guests support panic device of model 'pseries'"),
         Some(PanicModel::S390) => unsupported("only S390 guests support panic device of model 's390'"),

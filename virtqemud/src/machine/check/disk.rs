@@ -25,11 +25,15 @@ const FORMATS: &[&str] = &[
 pub(super) fn check(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     let shared = shares_memory(domain);
     for disk in &domain.devices.disks {
+        kind_of_drive(disk)?;
         source(disk, shared, caps)?;
-        images(disk)?;
         driver(domain, disk)?;
         drive(disk)?;
         limits(domain, disk)?;
+        if disk.device == DiskDevice::Disk && disk.is_empty() {
+            return Err(Error::new(ErrorCode::NoSource, disk.target.dev.clone()));
+        }
+        images(disk)?;
     }
     Ok(())
 }
@@ -50,15 +54,9 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
         return unsupported("tray is only valid for cdrom and floppy");
     }
     let bus = disk.target.bus;
-    if disk.target.removable.is_some() && !matches!(bus, Some(DiskBus::Usb | DiskBus::Scsi)) {
-        return Err(Error::xml("removable is only valid for usb or scsi disks"));
-    }
     if let Some(model) = disk.model.filter(|_| bus != Some(DiskBus::Virtio)) {
         let bus = bus.map_or("none", DiskBus::as_str);
         return unsupported(format!("disk model '{model}' not supported for bus '{bus}'"));
-    }
-    if disk.device == DiskDevice::Disk && disk.is_empty() {
-        return Err(Error::new(ErrorCode::NoSource, disk.target.dev.clone()));
     }
     if disk.kind == DiskKind::Nvme && disk.source.as_ref().is_some_and(|it| it.namespace == Some(0)) {
         return unsupported("NVMe namespace can't be zero");
@@ -103,6 +101,27 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
     }
 }
 
+/// Floppy drives are on their own bus, and no other is; what is ejected is not on virtio.
+fn kind_of_drive(disk: &Disk) -> Result<()> {
+    let Some(bus) = disk.target.bus else { return Ok(()) };
+    let dev = &disk.target.dev;
+    match (disk.device, bus) {
+        (DiskDevice::Floppy, _) if !dev.starts_with("fd") => {
+            Err(Error::internal(format!("Invalid floppy device name: {dev}")))
+        }
+        (DiskDevice::Floppy, bus) if bus != DiskBus::Fdc => {
+            Err(Error::internal(format!("Invalid bus type '{bus}' for floppy disk")))
+        }
+        (device, DiskBus::Fdc) if device != DiskDevice::Floppy => {
+            Err(Error::internal("Invalid bus type 'fdc' for disk"))
+        }
+        (DiskDevice::Cdrom, DiskBus::Virtio) => {
+            unsupported(format!("disk type of '{dev}' does not support ejectable media"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A LUN is a device of the host behind SCSI.
 fn lun(disk: &Disk) -> Result<()> {
     match disk.target.bus {
@@ -117,7 +136,7 @@ fn lun(disk: &Disk) -> Result<()> {
     }
     let source = disk.source.as_ref();
     let is_block = match disk.kind {
-        DiskKind::Block => source.is_some_and(|it| it.dev.as_ref().is_some_and(|it| !it.is_empty())),
+        DiskKind::Block => source.is_some(),
         DiskKind::Volume => source.is_some_and(|it| it.pool.is_some()),
         DiskKind::Network => true,
         _ => false,
@@ -241,6 +260,19 @@ fn encrypted(it: &Encryption, source: Option<&DiskSource>, format: &str) -> Resu
 /// What the guest sees of the drive.
 fn drive(disk: &Disk) -> Result<()> {
     let bus = disk.target.bus.unwrap_or(DiskBus::Virtio);
+    if disk.target.removable.is_some() && !matches!(bus, DiskBus::Usb | DiskBus::Scsi) {
+        return Err(Error::xml("removable is only valid for usb or scsi disks"));
+    }
+    let driver = disk.driver.clone().unwrap_or_default();
+    let of_virtio = [
+        ("ioeventfd mode", driver.ioeventfd.is_some()),
+        ("event_idx mode", driver.event_idx.is_some()),
+        ("queues", driver.queues.is_some()),
+        ("queue_size", driver.queue_size.is_some()),
+    ];
+    if let Some((what, _)) = of_virtio.iter().find(|(_, said)| *said && bus != DiskBus::Virtio) {
+        return unsupported(format!("disk {what} supported only for virtio bus"));
+    }
     if disk.target.rotation_rate.is_some() && !matches!(bus, DiskBus::Scsi | DiskBus::Ide | DiskBus::Sata) {
         return Err(Error::internal("rotation rate is only valid for SCSI/IDE/SATA bus"));
     }

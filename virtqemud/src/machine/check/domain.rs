@@ -64,9 +64,17 @@ fn cpus(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     Ok(())
 }
 
+/// No CPU of this family has addresses of more bits.
+const MOST_BITS: u32 = 52;
+
 /// How many bits an address has: a number of them, or the host's with a limit.
 fn address_bits(domain: &Domain) -> Result<()> {
     let Some(it) = domain.cpu.as_ref().and_then(|it| it.maxphysaddr) else { return Ok(()) };
+    if it.bits.is_some_and(|it| it > MOST_BITS) {
+        return unsupported(
+            "The number of virtual CPU address bits cannot exceed the number supported by the host CPU",
+        );
+    }
     match it.mode {
         MaxPhysAddrMode::Passthrough if it.bits.is_some_and(|it| it > 0) => {
             unsupported("CPU maximum physical address bits number specification cannot be used with mode='passthrough'")

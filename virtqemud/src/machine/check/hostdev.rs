@@ -34,6 +34,9 @@ fn one(it: &Hostdev, domain: &Domain) -> Result<()> {
         HostSource::Usb(source) if source.address.as_ref().is_some_and(|it| it.device.is_none()) => {
             Err(Error::xml("Missing required attribute 'device' in element 'address'"))
         }
+        HostSource::ScsiHost(_) if it.info.boot.is_some() => {
+            unsupported("booting from assigned devices is not supported by vhost SCSI devices")
+        }
         HostSource::ScsiHost(source) => {
             let name = source.wwpn.as_deref().unwrap_or_default();
             let digits = name.strip_prefix("naa.").unwrap_or_default();

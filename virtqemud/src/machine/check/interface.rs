@@ -52,7 +52,6 @@ fn one(it: &Interface) -> Result<()> {
             | InterfaceKind::Ethernet
             | InterfaceKind::VhostUser
             | InterfaceKind::Direct
-            | InterfaceKind::Vdpa
     );
     if it.mtu.is_some() && !takes_mtu {
         return unsupported(format!("setting MTU on interface type {} is not supported yet", it.kind));
@@ -77,6 +76,9 @@ fn teaming(it: &Interface) -> Result<()> {
     match teaming.kind {
         TeamingKind::Transient if teaming.persistent.is_none() => {
             unsupported("teaming persistent attribute must be set if teaming type is 'transient'")
+        }
+        TeamingKind::Transient if it.kind != InterfaceKind::Hostdev && it.kind != InterfaceKind::Network => {
+            unsupported(format!("virtio-net teaming transient interface must be type='hostdev', not '{}'", it.kind))
         }
         TeamingKind::Persistent if it.model.as_deref() != Some("virtio") => unsupported(format!(
             "virtio-net teaming persistent interface must be <model type='virtio'/>, not '{}'",

@@ -5,6 +5,7 @@ use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
+use virtbus_schema::xml::YesNo;
 
 use super::unsupported;
 
@@ -63,6 +64,15 @@ fn places(modules: &[(&MemoryDevice, DimmAddress)], slots: u32) -> Result<()> {
 
 fn device(it: &MemoryDevice, cells: usize) -> Result<()> {
     let target = &it.target;
+    let on_pci = matches!(it.model, MemoryModel::VirtioPmem | MemoryModel::VirtioMem);
+    if on_pci && !matches!(it.info.address, None | Some(Address::Pci(_))) {
+        return unsupported(format!("only 'pci' addresses are supported for the {} device", it.model));
+    }
+    let in_file = matches!(it.model, MemoryModel::Nvdimm | MemoryModel::VirtioPmem);
+    if in_file && it.source.as_ref().is_none_or(|it| it.path.is_none()) {
+        return detail(format!("path is required for model '{}'", it.model));
+    }
+    let discards = it.discard.is_some_and(YesNo::is_on);
     let on_node = matches!(it.model, MemoryModel::Dimm | MemoryModel::Nvdimm | MemoryModel::VirtioMem);
     match target.node {
         None if on_node && cells > 0 => {
@@ -77,8 +87,8 @@ fn device(it: &MemoryDevice, cells: usize) -> Result<()> {
     }
     match it.model {
         MemoryModel::Nvdimm if it.uuid.is_some() => unsupported("UUID is not supported for NVDIMM device"),
-        MemoryModel::Nvdimm if it.discard.is_some() => unsupported("discard is not supported for nvdimms"),
-        MemoryModel::VirtioPmem if it.discard.is_some() => unsupported("discard is not supported for virtio-pmem"),
+        MemoryModel::Nvdimm if discards => unsupported("discard is not supported for nvdimms"),
+        MemoryModel::VirtioPmem if discards => unsupported("discard is not supported for virtio-pmem"),
         MemoryModel::VirtioPmem if target.node.is_some() => unsupported("virtio-pmem does not support NUMA nodes"),
         MemoryModel::VirtioMem => virtio(it),
         MemoryModel::SgxEpc => unsupported("sgx epc isn't supported by this QEMU binary"),
@@ -86,9 +96,15 @@ fn device(it: &MemoryDevice, cells: usize) -> Result<()> {
     }
 }
 
+/// The least block the guest plugs, in KiB: a transparent huge page.
+const LEAST_BLOCK: u64 = 2048;
+
 fn virtio(it: &MemoryDevice) -> Result<()> {
     let (size, block) = (it.size().kib, it.target.block.map_or(0, |it| it.kib));
     let requested = it.target.requested.map_or(0, |it| it.kib);
+    if block.is_power_of_two() && block < LEAST_BLOCK {
+        return detail(format!("block size too small, must be at least {LEAST_BLOCK}KiB"));
+    }
     if !block.is_power_of_two() {
         return detail("block size must be a power of two");
     }

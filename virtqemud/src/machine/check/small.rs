@@ -7,7 +7,7 @@ use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::redirected::SmartcardKind;
 use virtbus_schema::domain::device::rng::RngBackend;
 use virtbus_schema::domain::device::small::{
-    CryptoBackendModel, Iommu, IommuDriver, IommuModel, MegaSize, Pstore, Shmem, ShmemModel,
+    CryptoBackendModel, Iommu, IommuDriver, IommuModel, Pstore, Shmem, ShmemModel,
 };
 use virtbus_schema::domain::device::tpm::{Tpm, TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::{Address, Devices};
@@ -85,9 +85,6 @@ fn tpm(it: &Tpm, caps: &QemuCaps) -> Result<()> {
         if is_v1 && emulator.active_pcr_banks.is_some() {
             return Err(Error::xml("<active_pcr_banks/> requires TPM version '2.0'"));
         }
-        if is_v1 && emulator.profile.is_some() {
-            return Err(Error::xml("<profile/> requires TPM version '2.0'"));
-        }
     }
     if !caps.has(model.as_str()) {
         let binary = caps.binary.display();
@@ -99,10 +96,6 @@ fn tpm(it: &Tpm, caps: &QemuCaps) -> Result<()> {
 fn shmem(it: &Shmem) -> Result<()> {
     if it.msi.is_some() && it.server.is_none() {
         return Err(Error::xml("msi option is only supported with a server"));
-    }
-    let odd = it.size.is_some_and(|MegaSize { mib }| !mib.is_power_of_two());
-    if odd && it.model.is_some_and(|it| it != ShmemModel::Ivshmem) {
-        return Err(Error::xml("shmem size must be a power of 2 and at least 1 MiB (1024 KiB)"));
     }
     match it.model {
         None | Some(ShmemModel::Ivshmem) => unsupported("ivshmem device is no longer supported"),
@@ -123,6 +116,9 @@ fn shmem(it: &Shmem) -> Result<()> {
 const RECORD_KIB: u64 = 4;
 
 fn pstore(it: &Pstore) -> Result<()> {
+    if !matches!(it.info.address, None | Some(Address::Pci(_))) {
+        return unsupported("ACPI ERST device must reside on a PCI bus");
+    }
     let Some(size) = it.size else { return Err(Error::xml("missing element or attribute './size'")) };
     if size.kib < RECORD_KIB || !size.kib.is_power_of_two() {
         return Err(Error::xml("invalid size of ACPI ERST pstore device"));

@@ -248,6 +248,9 @@ pub struct Boot {
 
 impl Boot {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if let Some(text) = &mut self.loadparm {
+            text.make_ascii_uppercase();
+        }
         if self.order == 0 { Err(node.error(ErrorKind::BadValue, "boot order starts at 1")) } else { Ok(()) }
     }
 }

@@ -29,7 +29,7 @@ pub struct Filesystem {
     pub driver: Option<FilesystemDriver>,
     #[xml(child, omit_empty)]
     pub binary: Option<VirtiofsBinary>,
-    #[xml(child = "idmap")]
+    #[xml(child = "idmap", omit_empty)]
     pub idmap: Option<crate::domain::IdMap>,
     #[xml(child)]
     pub source: Option<FilesystemSource>,

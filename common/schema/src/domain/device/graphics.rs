@@ -64,7 +64,7 @@ pub struct Vnc {
     pub passwd: Option<String>,
     #[xml(attr = "passwdValidTo", secret, form = crate::forms::moment)]
     pub passwd_valid_to: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub connected: Option<WhenConnected>,
     #[xml(children = "listen")]
     pub listens: Vec<Listen>,
@@ -107,13 +107,13 @@ impl Vnc {
         }
         match self.listens.first().map(|it| it.kind) {
             Some(ListenKind::Address | ListenKind::Network) => {
-                if self.port == Some(-1) || (self.port.is_none() && self.autoport.is_none()) {
-                    self.autoport = Some(YesNo::Yes);
-                }
-                if self.autoport == Some(YesNo::Yes) {
-                    self.port.get_or_insert(-1);
-                }
-                self.autoport = Some(self.autoport.unwrap_or(YesNo::No));
+                let is_open = self.port.is_none_or(|it| it == -1);
+                let chosen = *self.autoport.get_or_insert(YesNo::from(is_open));
+                self.port = match (chosen, self.port) {
+                    (YesNo::Yes, port) => Some(port.filter(|it| *it != 0).unwrap_or(-1)),
+                    // No port at all: what the document says cannot be had.
+                    (YesNo::No, port) => port.filter(|it| !matches!(it, 0 | -1)),
+                };
             }
             _ => (self.port, self.autoport, self.websocket) = (None, None, None),
         }
@@ -186,7 +186,7 @@ pub struct Spice {
     pub passwd: Option<String>,
     #[xml(attr = "passwdValidTo", secret, form = crate::forms::moment)]
     pub passwd_valid_to: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub connected: Option<WhenConnected>,
     #[xml(children = "listen")]
     pub listens: Vec<Listen>,

@@ -200,7 +200,7 @@ impl Xml for HostSource {
 
     fn write_content(&self, w: &mut virtbus_xml::Writer) {
         match self {
-            Self::Usb(it) => it.write("source", w),
+            Self::Usb(it) => it.write_unless_empty("source", w),
             Self::Pci(it) => it.write("source", w),
             Self::Scsi(it) => it.write("source", w),
             Self::ScsiHost(it) => it.write("source", w),
@@ -344,6 +344,9 @@ impl ScsiSource {
         let bad = |kind, text: String| Err(node.error(kind, text));
         match self.protocol.as_deref() {
             Some("iscsi") => {
+                if self.hosts.is_empty() {
+                    return bad(ErrorKind::BadValue, "an iSCSI device has no host".to_owned());
+                }
                 for host in &mut self.hosts {
                     host.port = host.port.filter(|it| *it > 0);
                 }
@@ -451,7 +454,7 @@ impl CapabilitySource {
             Some("misc") => "char",
             _ => "interface",
         };
-        match node.child(needed) {
+        match node.child(needed).filter(|it| !it.text().is_empty()) {
             Some(_) => Ok(()),
             None => Err(node.missing(needed)),
         }

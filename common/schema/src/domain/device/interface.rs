@@ -134,6 +134,10 @@ impl Interface {
             return Err(node.error(ErrorKind::Argument, "the model's name contains invalid characters"));
         }
         self.mtu = self.mtu.filter(|it| *it > 0);
+        if let Some(backend) = &mut self.backend {
+            // The default goes without saying.
+            backend.kind = backend.kind.filter(|it| *it != InterfaceBackendKind::Default);
+        }
         if let Some(driver) = &mut self.driver {
             driver.queues = driver.queues.filter(|it| *it > 0);
             driver.rx_queue_size = driver.rx_queue_size.filter(|it| *it > 0);

@@ -6,6 +6,7 @@ use super::address::{Info, VirtioOptions};
 
 /// `<lease>`: a lock held while the guest runs.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(before = Lease::check_space)]
 pub struct Lease {
     #[xml(child, must)]
     pub lockspace: Option<String>,
@@ -13,6 +14,15 @@ pub struct Lease {
     pub key: String,
     #[xml(child)]
     pub target: LeaseTarget,
+}
+
+impl Lease {
+    fn check_space(node: Node<'_>) -> Result<(), Error> {
+        match node.child("lockspace") {
+            Some(_) => Ok(()),
+            None => Err(node.error(ErrorKind::Internal, "the lease has no lock space")),
+        }
+    }
 }
 
 /// `<target path='/path' offset='1024'/>`.
@@ -95,6 +105,12 @@ impl Shmem {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         if self.name.contains('/') {
             return Err(node.error(ErrorKind::Unsupported, "the name of shared memory contains '/'"));
+        }
+        if let Some(size) = node.child("size") {
+            let bytes = virtbus_xml::ByteSize::read(size)?.bytes;
+            if bytes > 0 && (bytes < 1 << 20 || !bytes.is_power_of_two()) {
+                return Err(size.error(ErrorKind::BadValue, "the size is a power of 2 and at least 1 MiB"));
+            }
         }
         self.size = self.size.filter(|it| it.mib > 0);
         Ok(())
@@ -203,10 +219,10 @@ pub struct Vsock {
     pub model: Option<super::disk::DiskModel>,
     #[xml(child)]
     pub cid: Option<VsockCid>,
-    #[xml(child, omit_empty)]
-    pub driver: Option<VirtioOptions>,
     #[xml(flatten)]
     pub info: Info,
+    #[xml(child, omit_empty)]
+    pub driver: Option<VirtioOptions>,
 }
 
 /// `<cid auto='no' address='3'/>`.

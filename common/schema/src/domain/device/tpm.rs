@@ -78,8 +78,10 @@ pub struct TpmEmulator {
 }
 
 impl TpmEmulator {
-    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
-    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.version == Some(TpmVersion::V1_2) && self.profile.is_some() {
+            return Err(node.error(ErrorKind::BadValue, "a profile is for TPM 2.0"));
+        }
         self.active_pcr_banks = self.active_pcr_banks.filter(|it| *it != PcrBanks::default());
         Ok(())
     }
