@@ -42,6 +42,11 @@ fn systemd_accepts_the_units() {
     assert!(out.status.success() && own.is_empty(), "{text}");
 }
 
+/// Whether the call is refused for who makes it: the bus starts polkit where that is installed, which wants a password.
+fn is_no(refused: &str) -> bool {
+    refused.contains("denied") || refused.contains("no polkit agent available")
+}
+
 #[test]
 fn the_policy_lets_root_own_the_names_and_everybody_call() {
     let host = Host::new();
@@ -69,7 +74,7 @@ fn the_policy_lets_root_own_the_names_and_everybody_call() {
         assert!(told.starts_with("ao 1 \"/org/libvirt/QEMU/domain/_"), "{told}");
         let domain = told.split('"').nth(1).unwrap().to_owned();
         let refused = of_user(&["call", name, &domain, "org.libvirt.Domain", "Destroy", "u", "0"]).unwrap_err();
-        assert!(refused.contains("denied") || refused.contains("read only"), "{refused}");
+        assert!(is_no(&refused), "{refused}");
     }
     // What each of the others has, by its own name and by the old one.
     let secret = "<secret><uuid>21111111-2222-3333-4444-555555555555</uuid></secret>";
@@ -82,13 +87,13 @@ fn the_policy_lets_root_own_the_names_and_everybody_call() {
             assert_eq!(of_user(&["call", name, path, connect, list, "u", "0"]).unwrap(), "ao 0");
             let defining = [&["call", name, path, connect], define.as_slice(), document].concat();
             let refused = of_user(&defining).unwrap_err();
-            assert!(refused.contains("denied"), "{refused}");
+            assert!(is_no(&refused), "{refused}");
             let defined = busctl(&defining).unwrap();
             assert!(defined.starts_with("o \"/org/libvirt/QEMU/"), "{defined}");
             let (object, interface) = (defined.split('"').nth(1).unwrap(), define[0].trim_end_matches("DefineXML"));
             let interface = format!("org.libvirt.{interface}");
             let refused = of_user(&["call", name, object, &interface, "Undefine"]).unwrap_err();
-            assert!(refused.contains("denied"), "{refused}");
+            assert!(is_no(&refused), "{refused}");
             let other = if is_first { NAMES[1] } else { own };
             busctl(&["call", other, object, &interface, "Undefine"]).unwrap();
         }

@@ -6,11 +6,12 @@
 
 mod stand;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stand::{Stand, alone, network, port, until};
 use virtbus_api::{
-    ErrorCode, NetworkEventKind, NetworkLifecycle,
+    ErrorCode, NetworkEventKind, NetworkLifecycle, Turnover,
     flags::{NetworkCreateFlags, NetworkDefineFlags, NetworkUpdateFlags, NetworkXmlFlags, PortCreateFlags},
     network::{Networks as _, Ports as _, UpdateCommand},
 };
@@ -187,8 +188,11 @@ fn guests_plug_in_and_out() {
         let create = || engine.create_port(&it, port(uuid), PortCreateFlags::empty());
         assert_eq!(create().await.unwrap_err().code, ErrorCode::OperationInvalid);
         engine.start(&it).await.expect("started");
+        let mut events = engine.events();
         let plugged = create().await.expect("plugged in");
         assert_eq!(create().await.unwrap_err().code, ErrorCode::NetworkPortExist);
+        let told = NetworkEventKind::Ports(Arc::new(Turnover { come: vec![plugged.clone()], gone: Vec::new() }));
+        assert_eq!(events.try_recv().expect("told").kind, told);
         let file = stand.run().join(format!("default/ports/{uuid}.xml"));
         let text = std::fs::read_to_string(&file).expect("written");
         assert!(text.contains("<plug type='network' bridge='virbr0'/>"), "{text}");
@@ -196,9 +200,16 @@ fn guests_plug_in_and_out() {
         let macs = std::fs::read_to_string(stand.files().join("virbr0.macs")).expect("written");
         assert!(macs.contains("52:54:00:11:22:33"), "{macs}");
         engine.delete_port(&plugged).await.expect("unplugged");
+        let told = NetworkEventKind::Ports(Arc::new(Turnover { come: Vec::new(), gone: vec![plugged.clone()] }));
+        assert_eq!(events.try_recv().expect("told").kind, told);
         assert!(!file.exists());
         assert_eq!(engine.delete_port(&plugged).await.unwrap_err().code, ErrorCode::NoNetworkPort);
+        // What stays plugged in goes with the network.
+        let left = create().await.expect("plugged in");
+        let mut events = engine.events();
         engine.destroy(&it).await.expect("stopped");
+        let told = NetworkEventKind::Ports(Arc::new(Turnover { come: Vec::new(), gone: vec![left] }));
+        assert_eq!(events.try_recv().expect("told").kind, told);
     });
 }
 
