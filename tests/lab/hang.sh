@@ -29,13 +29,13 @@ within 7 vol-list nfs
 within 7 pool-list --all
 wait $refresh
 tidy < /run/refresh
-within 7 pool-list --all --details
+within 7 pool-info nfs
 within 20 vol-create-as nfs c.img 1M
 kill_it
 begin
 within 7 vol-list local
-for try in $(seq 100); do raw pool-list --all --details | grep -q inaccessible && break; sleep 0.2; done
-within 7 pool-list --all --details
+for try in $(seq 100); do raw pool-info nfs | grep -q inaccessible && break; sleep 0.2; done
+within 7 pool-info nfs
 within 40 pool-destroy nfs
 grep -c /mnt/nfs /proc/mounts
 rpc.nfsd -G 10 -L 10 2

@@ -59,3 +59,4 @@ net net-destroy lab
 ip -br link show virlab 2>&1
 ip link del vlans
 kill $daemons
+wait
