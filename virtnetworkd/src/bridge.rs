@@ -46,9 +46,17 @@ impl PortSettings {
 /// # Errors
 /// `INTERNAL_ERROR` when there are too many.
 pub fn free_name(taken: &BTreeSet<String>) -> Result<String> {
+    free_name_like(NAME, "", taken)
+}
+
+/// The same of names that begin and end in a way, with a number between.
+///
+/// # Errors
+/// As [`free_name`].
+pub fn free_name_like(before: &str, after: &str, taken: &BTreeSet<String>) -> Result<String> {
     let links = Netlink::open().and_then(|mut netlink| netlink.links()).map_err(|error| refused(&error))?;
     let is_free = |name: &String| !taken.contains(name) && !links.iter().any(|link| link.name == *name);
-    (0..MOST).map(|number| format!("{NAME}{number}")).find(is_free).ok_or_else(|| {
+    (0..MOST).map(|number| format!("{before}{number}{after}")).find(is_free).ok_or_else(|| {
         Error::internal(format!("Bridge generation exceeded max id {}", MOST - 1)).in_domain(ErrorDomain::Network)
     })
 }
@@ -119,7 +127,12 @@ fn check_ours(netlink: &mut Netlink, bridge: &str, mac: Option<[u8; 6]>) -> Resu
         Err(Error::internal(format!("bridge name '{bridge}' already in use{why}")).in_domain(ErrorDomain::Network))
     };
     let Some(found) = links.iter().find(|link| link.name == bridge) else { return Ok(()) };
-    if found.kind.as_deref() != Some("bridge") || mac.is_none() || found.mac != mac {
+    if found.kind.as_deref() != Some("bridge") {
+        let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        let text = format!("error creating bridge interface {bridge}: another device has the name");
+        return Err(Error::system(text, &exists).in_domain(ErrorDomain::Network));
+    }
+    if mac.is_none() || found.mac != mac {
         return taken("");
     }
     match links.iter().find(|link| link.controller == Some(found.index)) {

@@ -63,7 +63,7 @@ pub(crate) enum Wanted<'a> {
     None,
     /// Any free name.
     Any,
-    /// This one.
+    /// This one, with a number for `%d`.
     Name(&'a str),
 }
 
@@ -183,6 +183,15 @@ impl Registry {
 fn choose(maps: &Maps, there: Option<&Handle>, wanted: Wanted<'_>) -> Result<Option<String>> {
     match wanted {
         Wanted::None => Ok(None),
+        Wanted::Name(name) if name.contains('%') => {
+            // A number is put in one place; what has none or more is no name at all.
+            let parts = name.split_once("%d").filter(|(before, after)| !before.contains('%') && !after.contains('%'));
+            let taken: BTreeSet<String> = maps.bridges.keys().cloned().collect();
+            match parts {
+                Some((before, after)) => bridge::free_name_like(before, after, &taken).map(Some),
+                None => bridge::free_name(&taken).map(Some),
+            }
+        }
         Wanted::Name(name) => Ok(Some(name.to_owned())),
         Wanted::Any => {
             if let Some(own) = there.and_then(|it| it.view().bridges().into_iter().next()) {

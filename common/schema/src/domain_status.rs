@@ -2,9 +2,10 @@
 //! is ours alone is ignored by libvirt, and what we do not need of libvirt's is not kept.
 
 use uuid::Uuid;
-use virtbus_xml::{Error, FormatOptions, Xml};
+use virtbus_xml::{Error, FormatOptions, Mac, Xml};
 
 use crate::domain::Domain;
+use crate::network::MacTableManager;
 
 /// A running domain with its process.
 #[derive(Debug, Clone, PartialEq, Xml)]
@@ -95,13 +96,22 @@ pub struct FileOwner {
     pub gid: u32,
 }
 
-/// `<port network='default' uuid='...'/>`: what is to be unplugged in the end.
+/// `<port network='default' uuid='...' mac='...'/>`: what is to be unplugged in the end, and what the card's own element does not
+/// say of it once it is written as what it is plugged into.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct PluggedPort {
     #[xml(attr)]
     pub network: String,
     #[xml(attr)]
     pub uuid: Uuid,
+    /// The card's address, by which it is found.
+    #[xml(attr)]
+    pub mac: Option<Mac>,
+    #[xml(attr)]
+    pub group: Option<String>,
+    /// Who keeps the table of the bridge that the card is plugged into.
+    #[xml(attr = "macTableManager")]
+    pub mac_table_manager: Option<MacTableManager>,
 }
 
 impl DomainStatus {

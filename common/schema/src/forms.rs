@@ -42,6 +42,35 @@ pub(crate) fn host(text: &str) -> bool {
     all(text, ".-") || text.parse::<std::net::IpAddr>().is_ok()
 }
 
+/// A name of DNS.
+pub(crate) fn dns_name(text: &str) -> bool {
+    all(text, ".-")
+}
+
+/// A zone of a firewall.
+pub(crate) fn zone(text: &str) -> bool {
+    all(text, "_-")
+}
+
+/// The length of a network's part of an address.
+pub(crate) fn prefix(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|it| it <= 128)
+}
+
+/// A DHCPv6 id in one of its four forms: bytes in hexadecimal, the second of which says which form it is.
+pub(crate) fn duid(text: &str) -> bool {
+    let bytes: Vec<Option<u8>> =
+        text.split(':').map(|it| u8::from_str_radix(it, 16).ok().filter(|_| it.len() <= 2)).collect();
+    let Some(bytes) = bytes.into_iter().collect::<Option<Vec<u8>>>() else { return false };
+    match bytes.as_slice() {
+        [0, 1, 0, hardware, rest @ ..] => (1..16).contains(hardware) && (10..=12).contains(&rest.len()),
+        [0, 2, rest @ ..] => (5..=128).contains(&rest.len()),
+        [0, 3, 0, hardware, rest @ ..] => (1..16).contains(hardware) && (6..=8).contains(&rest.len()),
+        [0, 4, rest @ ..] => rest.len() == 16,
+        _ => false,
+    }
+}
+
 /// A number from 1.
 pub(crate) fn positive(text: &str) -> bool {
     text.parse::<u64>().is_ok_and(|it| it > 0)

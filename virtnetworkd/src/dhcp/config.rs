@@ -174,7 +174,10 @@ fn srv_line(srv: &DnsSrv) -> String {
         let _ = write!(line, ",{target}");
         let (priority, weight) = (srv.priority.unwrap_or(0), srv.weight.unwrap_or(0));
         if srv.port.is_some() || priority > 0 || weight > 0 {
-            let _ = write!(line, ",{},{priority},{weight}", srv.port.unwrap_or(1));
+            let _ = write!(line, ",{}", srv.port.unwrap_or(1));
+        }
+        if priority > 0 || weight > 0 {
+            let _ = write!(line, ",{priority},{weight}");
         }
     }
     line

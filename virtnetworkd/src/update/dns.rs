@@ -6,7 +6,7 @@ use virtbus_schema::{
     network::{Dns, DnsHost, DnsSrv, DnsTxt},
 };
 
-use super::{Entry, both, wanted};
+use super::{Entry, both, invalid, wanted};
 
 pub(super) fn host(network: &mut Network, command: UpdateCommand, host: DnsHost) -> Result<()> {
     let shown = host.ip.map_or_else(|| host.hostnames.join(", "), |it| it.to_string());
@@ -21,6 +21,9 @@ pub(super) fn host(network: &mut Network, command: UpdateCommand, host: DnsHost)
 
 pub(super) fn txt(network: &mut Network, command: UpdateCommand, txt: DnsTxt) -> Result<()> {
     let name = txt.name.clone();
+    if command == UpdateCommand::Modify && txt.value.is_none() {
+        return Err(invalid(format!("DNS text {name} of network {} is to have no value", network.name)));
+    }
     let is_same = |it: &DnsTxt| it.name == name;
     let shown = txt.name.clone();
     change(network, "DNS text", shown, true, |entry, dns| entry.change(&mut dns.txts, command, txt, is_same, is_same))

@@ -7,10 +7,10 @@ use virtbus_xml::{Error, ErrorKind, Node, OnOff, Xml, XmlEnum, YesNo};
 #[xml(check = Bridge::check)]
 pub struct Bridge {
     /// Absent until a free one is chosen.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::device)]
     pub name: Option<String>,
     /// The firewalld zone it is put into.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::zone)]
     pub zone: Option<String>,
     /// Of our own bridge always present.
     #[xml(attr, lenient)]
@@ -33,6 +33,7 @@ impl Bridge {
     #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
     fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
         self.name = self.name.take().filter(|it| !it.is_empty());
+        self.zone = self.zone.take().filter(|it| !it.is_empty());
         Ok(())
     }
 }
@@ -41,7 +42,7 @@ impl Bridge {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(absent = is_nameless, check = NetworkDomain::check)]
 pub struct NetworkDomain {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::dns_name)]
     pub name: String,
     /// Whether names in the domain are never asked of another server.
     #[xml(attr = "localOnly")]

@@ -38,7 +38,11 @@ impl Network {
 
     pub(super) fn check(&mut self, node: Node<'_>) -> Checked {
         if self.name.contains('/') {
-            return Err(node.error(ErrorKind::Conflict, format!("name {} contains '/'", self.name)));
+            let place = node.child("name").unwrap_or(node);
+            return Err(place.error(ErrorKind::Conflict, format!("name {} contains '/'", self.name)));
+        }
+        if self.name.contains('\n') {
+            return Err(node.error(ErrorKind::Conflict, "a line break in the name"));
         }
         if self.title.as_ref().is_some_and(|it| it.contains('\n')) {
             return Err(node.error(ErrorKind::BadValue, "the title contains a line break"));
@@ -119,7 +123,7 @@ impl Network {
             ("ip", !self.ips.is_empty()),
             ("dns", self.dns.as_ref().is_some_and(super::Dns::has_records)),
             ("domain", self.domain.is_some()),
-            ("bandwidth", self.bandwidth.is_some() && mode != ForwardMode::Bridge),
+            ("bandwidth", self.bandwidth.is_some() && (mode != ForwardMode::Bridge || self.bridge_name().is_none())),
         ];
         match said.into_iter().find(|(_, is_said)| *is_said) {
             Some((name, _)) => Err(node.error(ErrorKind::Unsupported, format!("<{name}> is not for mode='{mode}'"))),

@@ -36,7 +36,7 @@ pub struct DhcpHost {
     #[xml(attr, form = forms::unicast)]
     pub mac: Option<String>,
     /// The DUID of an IPv6 guest, or the client id.
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::duid)]
     pub id: Option<String>,
     #[xml(attr)]
     pub name: Option<String>,
@@ -71,7 +71,7 @@ pub enum LeaseUnit {
 pub struct Bootp {
     #[xml(attr)]
     pub file: String,
-    #[xml(attr, fault = Unresolved)]
+    #[xml(attr, fault = Unresolved, free, form = crate::forms::dns_name)]
     pub server: Option<IpAddr>,
 }
 
@@ -158,6 +158,10 @@ impl DhcpHost {
                 Ok(_) if is_v6 => return Err("an IPv6 host is known by id or name, not by mac".to_owned()),
                 Ok(_) => {}
             }
+        }
+        if let Some(name) = self.name.as_ref().filter(|it| !it.starts_with(|first: char| first.is_ascii_alphanumeric()))
+        {
+            return Err(format!("Cannot use host name '{name}': it begins with no letter or digit"));
         }
         let is_foreign = |it: &char| !it.is_ascii_hexdigit() && *it != ':';
         if let Some(bad) = self.id.as_ref().and_then(|it| it.chars().find(is_foreign)) {

@@ -14,7 +14,7 @@ pub struct Forward {
     /// The first of the interfaces; see [`Forward::name_device`].
     #[xml(attr)]
     pub dev: Option<String>,
-    #[xml(attr, default, fault = Unsupported, form = forms::forward_mode)]
+    #[xml(attr, default, blank, fault = Unsupported, form = forms::forward_mode)]
     pub mode: ForwardMode,
     /// Whether host devices are bound to their driver for guests; of `mode='hostdev'` always present.
     #[xml(attr, lenient)]
@@ -142,6 +142,10 @@ impl Forward {
             }
             (Some(dev), None) => self.interfaces.push(ForwardInterface { dev: dev.clone(), connections: None }),
             _ => {}
+        }
+        if !self.interfaces.is_empty() {
+            // A pool that is listed is not asked of the device.
+            self.pf = None;
         }
         for (at, interface) in self.interfaces.iter().enumerate() {
             if self.interfaces.iter().take(at).any(|it| it.dev == interface.dev) {

@@ -17,7 +17,7 @@ pub struct NetworkIp {
     pub address: IpAddr,
     #[xml(attr)]
     pub netmask: Option<IpAddr>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::prefix)]
     pub prefix: Option<u32>,
     /// Whether the reverse zone is answered here alone.
     #[xml(attr = "localPtr")]
@@ -118,7 +118,8 @@ impl NetworkIp {
         for (host, at) in dhcp.hosts.iter().zip(at.children("host")) {
             host.check_in(is_v6, true).map_err(|message| at.error(ErrorKind::BadValue, message))?;
         }
-        self.dhcp = Some(dhcp).filter(|it| *it != Dhcp::default());
+        // A file to boot is nothing without addresses to give.
+        self.dhcp = Some(dhcp).filter(|it| !it.ranges.is_empty() || !it.hosts.is_empty());
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! `<portgroup>`: a kind of port that guests choose by name.
 
-use virtbus_xml::{Error, Node, Xml, YesNo};
+use virtbus_xml::{Error, ErrorKind, Node, Xml, YesNo};
 
 use super::{Bandwidth, VirtualPort, Vlan, check_bandwidth, check_virtual_port, complete_vlan};
 
@@ -8,7 +8,7 @@ use super::{Bandwidth, VirtualPort, Vlan, check_bandwidth, check_virtual_port, c
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(open, check = Portgroup::check)]
 pub struct Portgroup {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::device)]
     pub name: String,
     /// `yes` or absent.
     #[xml(attr = "default", lenient)]
@@ -25,6 +25,9 @@ pub struct Portgroup {
 
 impl Portgroup {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.name.is_empty() {
+            return Err(node.error(ErrorKind::BadValue, "a port group needs a name"));
+        }
         self.is_default = self.is_default.filter(|it| it.is_on());
         complete_vlan(&mut self.vlan, node)?;
         check_bandwidth(&mut self.bandwidth, false, node)?;
