@@ -8,4 +8,5 @@ mod ethernet;
 mod install;
 mod macvtap;
 mod missing;
+mod names;
 mod transfer;

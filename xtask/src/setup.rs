@@ -51,6 +51,7 @@ const PACKAGES: &[Package] = &[
     package("btrfs-progs", Need::Everything),
     package("fuse2fs", Need::Everything),
     package("g++", Need::Everything),
+    newer("libnss-libvirt", Need::Everything),
     package("libsys-virt-perl", Need::Everything),
     newer("libvirt-daemon", Need::Everything),
     newer("libvirt-daemon-driver-qemu", Need::Everything),
