@@ -14,7 +14,11 @@ props! {
 
 impl QemuDevice for Panic {
     fn address(&self) -> AddressKind {
-        if self.model == Some(PanicModel::Pvpanic) { AddressKind::Pci } else { AddressKind::Isa }
+        match self.model {
+            Some(PanicModel::Pvpanic) => AddressKind::Pci,
+            Some(PanicModel::Hyperv) => AddressKind::None,
+            _ => AddressKind::Isa,
+        }
     }
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
@@ -32,7 +36,9 @@ impl QemuDevice for Panic {
                 let place = place(info.address.as_ref(), info.acpi_index, cx)?;
                 Device { driver: "pvpanic-pci", ioport: None, place }
             }
-            Some(model @ (PanicModel::Hyperv | PanicModel::Pseries | PanicModel::S390)) => {
+            // The processor has it: see `-cpu`.
+            Some(PanicModel::Hyperv) => return Ok(Vec::new()),
+            Some(model @ (PanicModel::Pseries | PanicModel::S390)) => {
                 return Err(Error::unsupported_config(format!("panic device of model '{model}' is not supported yet")));
             }
         };
