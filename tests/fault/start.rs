@@ -80,10 +80,14 @@ fn a_killed_daemon_leaves_no_overlay() {
     let image = world.files().join("a.qcow2");
     run("qemu-img", &["create", "-q", "-f", "qcow2", image.to_str().unwrap(), "1M"]);
     define(&world, "vm", &image);
-    let begin = std::time::Instant::now();
-    world.virsh(Door::Direct, &["start", "vm", "--paused"]);
-    let usual = u64::try_from(begin.elapsed().as_micros()).unwrap();
-    world.virsh(Door::Direct, &["destroy", "vm"]);
+    // QEMU is probed by the first start alone; how long the second takes decides where the kills fall.
+    let mut usual = 0;
+    for _ in 0..2 {
+        let begin = std::time::Instant::now();
+        world.virsh(Door::Direct, &["start", "vm", "--paused"]);
+        usual = u64::try_from(begin.elapsed().as_micros()).unwrap();
+        world.virsh(Door::Direct, &["destroy", "vm"]);
+    }
     let mut source = Source::new(std::process::id().into());
     for number in 0..KILLS {
         let mut client = world.client("virsh", Door::Direct).args(["start", "vm", "--paused"]).spawn().unwrap();
