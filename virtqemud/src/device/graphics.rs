@@ -28,6 +28,11 @@ impl QemuDevice for Graphics {
     }
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
+        if cx.domain.devices.graphics.iter().filter(|it| it.tag() == self.tag()).count() > 1 {
+            return Err(Error::unsupported_config(
+                "only 1 graphics device of each type (sdl, vnc, spice, headless, dbus, rdp) is supported",
+            ));
+        }
         match self {
             Graphics::Vnc(it) => {
                 let mut parts = vec![Part::Option("-vnc", vnc(it, cx)?)];

@@ -81,11 +81,11 @@ impl QemuDevice for Video {
         match kind {
             VideoKind::Vga | VideoKind::Vmvga => card.vgamem_mb = mebibytes(vram),
             VideoKind::Bochs => card.vgamem = bytes(vram),
-            VideoKind::Virtio => card.max_outputs = *heads,
+            VideoKind::Virtio => card.max_outputs = heads.filter(|it| *it > 0),
             VideoKind::Qxl => {
                 (card.ram_size, card.vram_size) = (bytes(ram), bytes(vram));
                 (card.vram64_size_mb, card.vgamem_mb) = (mebibytes(vram64), mebibytes(vgamem));
-                card.max_outputs = *heads;
+                card.max_outputs = heads.filter(|it| *it > 0);
             }
             _ => {}
         }

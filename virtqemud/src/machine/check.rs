@@ -108,7 +108,7 @@ pub(super) fn domain(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     disk::check(domain, caps)?;
     interface::check(domain)?;
     hostdev::check(domain)?;
-    chardev::check(&domain.devices)?;
+    chardev::check(&domain.devices, board != Board::Other)?;
     device::check(domain, board, caps)?;
     filesystem::check(domain)?;
     small::check(domain, board, caps)?;

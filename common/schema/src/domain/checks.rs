@@ -44,7 +44,11 @@ impl Domain {
         }
         if self.os.kind.value.is_empty() {
             if self.bootloader.is_none() {
-                return Err(node.missing("os/type"));
+                return Err(match node.child("os") {
+                    Some(_) => node.missing("os/type"),
+                    // The schema lets a domain say nothing of this.
+                    None => node.error(ErrorKind::BadValue, "an os <type> must be specified"),
+                });
             }
             // A boot loader that runs on the host is a thing of Xen.
             self.os.kind.value.push_str("xen");
@@ -151,6 +155,9 @@ impl Domain {
                 }
             }
         }
+        if counted > MOST_THREADS {
+            return Err(node.error(ErrorKind::BadValue, format!("{counted} I/O threads are more than {MOST_THREADS}")));
+        }
         self.iothreads = Some(counted.max(listed)).filter(|it| *it > 0);
         Ok(())
     }
@@ -205,6 +212,9 @@ impl Domain {
         }
     }
 }
+
+/// More threads no process has: a count beyond is a slip or an attack, and each would be an option of QEMU's.
+const MOST_THREADS: u32 = 1 << 16;
 
 /// More threads than these are not written out.
 const MOST_LISTED: u32 = 4096;

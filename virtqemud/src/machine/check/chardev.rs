@@ -8,7 +8,7 @@ use virtbus_schema::domain::device::rng::RngBackend;
 
 use super::unsupported;
 
-pub(super) fn check(devices: &Devices) -> Result<()> {
+pub(super) fn check(devices: &Devices, on_pc: bool) -> Result<()> {
     for it in &devices.smartcards {
         if let SmartcardKind::Passthrough(chardev) = &it.card {
             complete(chardev)?;
@@ -29,6 +29,23 @@ pub(super) fn check(devices: &Devices) -> Result<()> {
         }
     }
     // The first console may be the first serial port under another name.
+    for (at, it) in devices.consoles.iter().enumerate() {
+        match it.target.and_then(|it| it.kind) {
+            None | Some(ConsoleTargetKind::Serial) if at > 0 => {
+                return unsupported("Only the first console can be a serial port");
+            }
+            Some(kind @ (ConsoleTargetKind::Sclp | ConsoleTargetKind::Sclplm)) if on_pc => {
+                return unsupported(format!("{kind}console is not supported in this QEMU binary"));
+            }
+            Some(
+                kind @ (ConsoleTargetKind::Xen
+                | ConsoleTargetKind::Uml
+                | ConsoleTargetKind::Lxc
+                | ConsoleTargetKind::Openvz),
+            ) => return unsupported(format!("unsupported console target type {kind}")),
+            _ => {}
+        }
+    }
     for it in devices.consoles.iter().skip(usize::from(devices.consoles.first().is_some_and(is_serial))) {
         complete(&it.chardev)?;
         if it.target.is_none_or(|it| it.kind != Some(ConsoleTargetKind::Virtio)) {

@@ -31,7 +31,7 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
         controller(it, board)?;
     }
     for it in &devices.serials {
-        serial(it)?;
+        serial(it, board != Board::Other)?;
     }
     let spice = devices.graphics.iter().any(|it| matches!(it, Graphics::Spice(_)));
     for it in &devices.channels {
@@ -40,10 +40,20 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
     for it in &devices.inputs {
         input(it)?;
     }
+    let is_first = |it: &&Video| it.model.as_ref().is_some_and(|it| it.primary == Some(YesNo::Yes));
+    if devices.videos.iter().filter(is_first).count() > 1 {
+        return unsupported("Only one primary video device is supported");
+    }
     for it in &devices.videos {
         video(it, domain, caps)?;
     }
     sound(devices, spice)?;
+    let mut actions = devices.watchdogs.iter().map(|it| it.action);
+    if let Some(first) = actions.next()
+        && actions.any(|it| it != first)
+    {
+        return unsupported("watchdogs with different actions are not supported with this QEMU binary");
+    }
     for it in &devices.watchdogs {
         watchdog(it, board)?;
     }
@@ -114,7 +124,7 @@ fn controller(it: &Controller, board: Board) -> Result<()> {
     }
 }
 
-fn serial(it: &Serial) -> Result<()> {
+fn serial(it: &Serial, on_pc: bool) -> Result<()> {
     let Some(target) = &it.target else { return Ok(()) };
     let place = it.info.address.as_ref();
     let fits = match target.kind {
@@ -124,6 +134,10 @@ fn serial(it: &Serial) -> Result<()> {
         Some(SerialTargetKind::SpaprVioSerial) => matches!(place, None | Some(Address::SpaprVio(_))),
         _ => true,
     };
+    if let (Some(kind @ (SerialTargetKind::SclpSerial | SerialTargetKind::SpaprVioSerial)), true) = (target.kind, on_pc)
+    {
+        return unsupported(format!("Serial device with target type '{kind}' is not for this architecture"));
+    }
     if let Some(kind) = target.kind.filter(|_| !fits) {
         return unsupported(format!("Target type '{kind}' does not fit the type of its address"));
     }
@@ -196,6 +210,10 @@ fn sound(devices: &Devices, spice: bool) -> Result<()> {
     for it in &devices.sounds {
         has_audio(it.audio, devices)?;
     }
+    let mut numbers = std::collections::BTreeSet::new();
+    if let Some(twice) = devices.audios.iter().find(|it| !numbers.insert(it.id)) {
+        return Err(Error::xml(format!("audio ID {} is used multiple times", twice.id)));
+    }
     if !spice && devices.audios.iter().any(|it| it.kind == AudioKind::Spice) {
         return unsupported("Spice audio is not supported without spice graphics");
     }
@@ -244,7 +262,11 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
     if model.resolution.is_some_and(|it| it.x == 0 || it.y == 0) {
         return unsupported("video resolution values must be greater than 0");
     }
-    if model.primary != Some(YesNo::Yes) && matches!(kind, VideoKind::Vga | VideoKind::Cirrus | VideoKind::Vmvga) {
+    let has_heads = matches!(kind, VideoKind::Qxl | VideoKind::Virtio);
+    if !has_heads && model.heads.is_some_and(|it| it != 1) {
+        return unsupported(format!("video type '{kind}' doesn't support multiple 'heads'"));
+    }
+    if model.primary != Some(YesNo::Yes) && !has_heads {
         return unsupported(format!("video type '{kind}' is only valid as primary video device"));
     }
     let blob = model.blob.is_some_and(|it| it.is_on());

@@ -3,6 +3,7 @@
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::cpu::{MemAccess, NumaCell};
+use virtbus_schema::domain::device::VirtioOptions;
 use virtbus_schema::domain::device::disk::{
     Disk, DiskBus, DiskCache, DiskDevice, DiskDriver, DiskIo, DiskIoThread, DiskKind, DiskSgio, DiskSource, Encryption,
     EncryptionFormat, IoTune, Protocol,
@@ -54,6 +55,10 @@ fn source(disk: &Disk, shared: bool, caps: &QemuCaps) -> Result<()> {
         return unsupported("tray is only valid for cdrom and floppy");
     }
     let bus = disk.target.bus;
+    let reserves = disk.source.as_ref().is_some_and(|it| it.reservations.is_some());
+    if reserves && disk.device != DiskDevice::Lun {
+        return unsupported("<reservations/> allowed only for lun devices");
+    }
     if let Some(model) = disk.model.filter(|_| bus != Some(DiskBus::Virtio)) {
         let bus = bus.map_or("none", DiskBus::as_str);
         return unsupported(format!("disk model '{model}' not supported for bus '{bus}'"));
@@ -270,6 +275,9 @@ fn drive(disk: &Disk) -> Result<()> {
         ("queues", driver.queues.is_some()),
         ("queue_size", driver.queue_size.is_some()),
     ];
+    if bus != DiskBus::Virtio && driver.virtio != VirtioOptions::default() {
+        return unsupported("virtio driver options are only supported for virtio devices");
+    }
     if let Some((what, _)) = of_virtio.iter().find(|(_, said)| *said && bus != DiskBus::Virtio) {
         return unsupported(format!("disk {what} supported only for virtio bus"));
     }

@@ -61,7 +61,7 @@ pub(super) fn bring_to_life(
 fn give_ports(graphics: &mut Graphics, shared: &Shared, claims: &mut Claims) -> Result<()> {
     let mut port_for = |port: &mut Option<i32>, kind: Kind| -> Result<()> {
         match *port {
-            Some(number) if number < 0 => {
+            Some(-1) => {
                 let number = shared.ports.claim(kind)?;
                 claims.add_port(number);
                 *port = Some(number.into());

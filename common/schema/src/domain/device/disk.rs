@@ -108,6 +108,13 @@ impl Disk {
             sizes.logical_block_size = sizes.logical_block_size.filter(|it| *it > 0);
             sizes.physical_block_size = sizes.physical_block_size.filter(|it| *it > 0);
         }
+        if let Some(driver) = &mut self.driver {
+            driver.queues = driver.queues.filter(|it| *it > 0);
+            driver.queue_size = driver.queue_size.filter(|it| *it > 0);
+        }
+        if let Some(name) = self.wwn.as_ref().filter(|it| !crate::forms::wwn(it)) {
+            return Err(node.error(ErrorKind::Internal, format!("'{name}' is no world-wide name")));
+        }
         if self.kind == DiskKind::VhostUser {
             // What another process serves cannot be snapshotted.
             self.snapshot.get_or_insert(DiskSnapshot::No);
@@ -130,7 +137,11 @@ impl Disk {
         }
         if self.info.address.is_none() && self.target.index().is_none() {
             let message = format!("\"{}\" is not the name of a disk, and there is no address", self.target.dev);
-            return Err(node.error(ErrorKind::BadValue, message));
+            let name = node.child("target").and_then(|it| it.attr("dev"));
+            return Err(match name {
+                Some(name) => name.error(ErrorKind::BadValue, message),
+                None => node.error(ErrorKind::BadValue, message),
+            });
         }
         self.iotune.as_ref().map_or(Ok(()), |it| it.check_sums(node))?;
         // What cannot be written to is read-only without saying so.

@@ -381,7 +381,7 @@ fn settle_listens(
         && first.address.as_ref().is_some_and(|it| it != short)
     {
         let message = format!("listen '{short}' is not the address of the first <listen>");
-        return Err(node.error(ErrorKind::BadValue, message));
+        return Err(node.error(ErrorKind::Unsupported, message));
     }
     if first.kind == ListenKind::Address && first.address.is_none() {
         first.address = listen.clone().filter(|it| !it.is_empty());

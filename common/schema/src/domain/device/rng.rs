@@ -1,12 +1,13 @@
 //! `<rng>`: a source of random numbers for the guest.
 
-use virtbus_xml::{Xml, XmlEnum};
+use virtbus_xml::{Error, Node, Xml, XmlEnum};
 
 use super::chardev::Chardev;
 use super::{Info, VirtioOptions};
 
 /// `<rng model='virtio'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
+#[xml(check = Rng::check)]
 pub struct Rng {
     #[xml(attr)]
     pub model: RngModel,
@@ -18,6 +19,15 @@ pub struct Rng {
     pub driver: Option<VirtioOptions>,
     #[xml(flatten)]
     pub info: Info,
+}
+
+impl Rng {
+    /// No bytes at all is no limit.
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+        self.rate = self.rate.filter(|it| it.bytes > 0);
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]

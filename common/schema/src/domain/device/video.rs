@@ -55,7 +55,8 @@ pub struct VideoModel {
     pub vram64: Option<u32>,
     #[xml(attr)]
     pub vgamem: Option<u32>,
-    #[xml(attr)]
+    /// None goes without saying.
+    #[xml(attr, when = is_some_head)]
     pub heads: Option<u32>,
     #[xml(attr)]
     pub primary: Option<YesNo>,
@@ -65,6 +66,10 @@ pub struct VideoModel {
     pub acceleration: Option<Acceleration>,
     #[xml(child)]
     pub resolution: Option<Resolution>,
+}
+
+fn is_some_head(heads: &Option<u32>, _: &virtbus_xml::FormatOptions) -> bool {
+    heads.is_some_and(|it| it > 0)
 }
 
 impl VideoModel {

@@ -40,10 +40,10 @@ pub struct DiskDriver {
     pub queue_size: Option<u32>,
     #[xml(flatten)]
     pub virtio: VirtioOptions,
-    #[xml(children = "iothreads/iothread")]
-    pub iothreads: Vec<DiskIoThread>,
     #[xml(child)]
     pub metadata_cache: Option<MetadataCache>,
+    #[xml(children = "iothreads/iothread")]
+    pub iothreads: Vec<DiskIoThread>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]

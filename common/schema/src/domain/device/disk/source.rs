@@ -123,7 +123,9 @@ impl DiskSource {
             _ => "",
         };
         if let Some(said) = node.attr("type").filter(|it| it.value() != of_kind) {
-            return Err(node.error(ErrorKind::Unknown, format!("a source of this kind is not of type {}", said.value())));
+            return Err(
+                node.error(ErrorKind::Unknown, format!("a source of this kind is not of type {}", said.value()))
+            );
         }
         if kind == DiskKind::Volume && node.attr("mode").is_some_and(|it| !matches!(it.value(), "host" | "direct")) {
             return Err(node.error(ErrorKind::Unknown, "the mode of a volume is host or direct"));
@@ -142,7 +144,11 @@ impl DiskSource {
             return Ok(());
         }
         let Some(name) = &self.name else {
-            return if self.protocol == Some(Protocol::Nbd) { Ok(()) } else { bad("the source has no name".to_owned()) };
+            return if self.protocol == Some(Protocol::Nbd) {
+                Ok(())
+            } else {
+                bad("the source has no name".to_owned())
+            };
         };
         let has_pool = matches!(self.protocol, Some(Protocol::Rbd | Protocol::Gluster));
         if has_pool && name.split_once('/').is_none_or(|(pool, image)| pool.is_empty() || image.is_empty()) {
