@@ -132,8 +132,8 @@ impl Disk {
             let named = self.source.as_ref().and_then(DiskSource::name_to_show).unwrap_or_default();
             return Err(node.error(ErrorKind::NoTarget, format!("the disk has no target name (source {named})")));
         }
-        if let Some(name) = self.target.dev.strip_prefix("ioemu:") {
-            self.target.dev = name.to_owned();
+        if self.target.dev.starts_with(EMULATED) {
+            self.target.dev = self.target.dev.trim_start_matches(EMULATED).to_owned();
         }
         if self.info.address.is_none() && self.target.index().is_none() {
             let message = format!("\"{}\" is not the name of a disk, and there is no address", self.target.dev);
@@ -164,6 +164,9 @@ impl Disk {
         }
     }
 }
+
+/// What Xen once wrote before a target's name.
+const EMULATED: &str = "ioemu:";
 
 impl Disk {
     /// What the source of each kind says.
