@@ -25,12 +25,12 @@ fn is_installed(program: &str) -> bool {
 
 /// A guest whose memory can grow, with these devices.
 fn document(world: &World, devices: &str) -> String {
-    let numa = "<cpu mode='custom'><model>qemu64</model><numa><cell id='0' cpus='0' memory='196608'/></numa></cpu>";
+    let numa = "<cpu mode='custom'><model>qemu64</model><numa><cell id='0' cpus='0' memory='327680'/></numa></cpu>";
     world
         .domain("vm", devices)
         .replace(
             "<memory unit='MiB'>192</memory>",
-            "<maxMemory slots='4' unit='MiB'>1024</maxMemory><memory unit='MiB'>192</memory>",
+            "<maxMemory slots='4' unit='MiB'>2048</maxMemory><memory unit='MiB'>320</memory>",
         )
         .replace("<features>", &format!("{numa}<features>"))
 }

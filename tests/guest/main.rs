@@ -4,9 +4,13 @@
 
 mod console;
 mod devices;
+mod fixture;
+mod included;
 mod kinds;
 mod power;
 mod restart;
+mod row;
+mod rows;
 
 use std::time::{Duration, Instant};
 
