@@ -25,7 +25,7 @@ const ROWS: &[Row] = &[
         "<sound model='ich7'><codec type='output'/></sound>",
         &["pci id=8086:293E"],
     )
-    .refused("ich7"),
+    .refused("connect flags"),
     row("sound-ac97", "<sound model='ac97'/>", &["pci id=8086:2415 driver=snd_intel8x0", "sound 0"]),
     row("sound-es1370", "<sound model='es1370'/>", &["pci id=1274:5000"]),
     row("sound-sb16", "<sound model='sb16'/>", &["pci id=8086:7000"]).on("pc").then(&[Step::Monitor("info qtree", "dev: sb16")]),

@@ -43,7 +43,7 @@ const ROWS: &[Row] = &[
     row("watchdog-itco", "<watchdog model='itco' action='poweroff'/>", &["watchdog iTCO_wdt"]),
     row("watchdog-ib700", "<watchdog model='ib700' action='none'/>", &["memory total"])
         .on("pc")
-        .then(&[Step::Guest("modprobe ib700wdt; look watchdog", "IB700 WDT"), Step::Monitor("info qtree", "dev: ib700")]),
+        .then(&[Step::Guest("modprobe ib700wdt; ls /dev/watchdog", "/dev/watchdog"), Step::Monitor("info qtree", "dev: ib700")]),
     row("watchdog-diag288", "<watchdog model='diag288' action='reset'/>", &[]).refused("diag288"),
     row("panic-isa", "<panic model='isa'/>", &["acpi device=QEMU0001:00"]),
     row("panic-pvpanic", "<panic model='pvpanic'/>", &["pci id=1B36:0011"]),
