@@ -73,7 +73,8 @@ impl Variant {
     }
 }
 
-pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> {
+/// What is written on the enum: the attribute that chooses, the kind of a bad choice, what strict reading asks.
+fn container(input: &DeriveInput) -> syn::Result<(String, Ident, Option<syn::Path>)> {
     let mut tag = None;
     let mut fault = Ident::new("BadValue", Span::call_site());
     let mut form: Option<syn::Path> = None;
@@ -92,6 +93,11 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
         })?;
     }
     let tag = tag.ok_or_else(|| syn::Error::new_spanned(input, "an enum needs #[xml(tag = \"attribute\")]"))?;
+    Ok((tag, fault, form))
+}
+
+pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> {
+    let (tag, fault, form) = container(input)?;
     let variants = data.variants.iter().map(Variant::parse).collect::<syn::Result<Vec<_>>>()?;
     let names: Vec<_> = variants.iter().map(|it| &it.name).collect();
     let patterns: Vec<_> = variants.iter().map(|it| &it.pattern).collect();

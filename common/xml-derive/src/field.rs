@@ -171,7 +171,9 @@ impl Field {
             (Kind::Flatten, shape) if shape != Shape::Plain => fail("flatten needs the type itself"),
             _ if self.omit_default && self.default.is_none() => fail("omit_default needs default"),
             (_, Shape::Plain) if self.blank && self.default.is_none() => fail("what may be blank needs a default"),
-            (kind, _) if self.blank && !matches!(kind, Kind::Attr | Kind::Child) => fail("only attr and child can be blank"),
+            (kind, _) if self.blank && !matches!(kind, Kind::Attr | Kind::Child) => {
+                fail("only attr and child can be blank")
+            }
             _ if self.blank && (self.lenient || self.required || self.is_any_base()) => fail("blank stands alone"),
             _ => Ok(()),
         }
@@ -232,7 +234,10 @@ impl Field {
         };
         let (required, optional) = if self.nonzero {
             let checked = quote!(::virtbus_xml::decode::nonzero(#optional, __node, #path, #name)?);
-            (quote!(::virtbus_xml::decode::nonzero(Some(#required), __node, #path, #name)?.unwrap_or_default()), checked)
+            (
+                quote!(::virtbus_xml::decode::nonzero(Some(#required), __node, #path, #name)?.unwrap_or_default()),
+                checked,
+            )
         } else {
             (required, optional)
         };

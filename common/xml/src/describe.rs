@@ -24,18 +24,20 @@ pub struct Texts {
     pub listed: &'static [&'static str],
     /// Some of them: the ends of the range, and what is odd but allowed.
     pub samples: &'static [&'static str],
+    /// Whether any text is one.
+    pub is_free: bool,
 }
 
 impl Texts {
     /// The texts of a type.
     #[must_use]
     pub const fn of<T: Value>() -> Self {
-        Self { listed: T::VALUES, samples: T::SAMPLES }
+        Self { listed: T::VALUES, samples: T::SAMPLES, is_free: T::IS_FREE }
     }
 
     /// The units of sizes; reading takes more spellings than one would list.
     pub const UNITS: Self =
-        Self { listed: &[], samples: &["KiB", "bytes", "b", "k", "MiB", "MB", "G", "TiB", "E", ""] };
+        Self { listed: &[], samples: &["KiB", "bytes", "b", "k", "MiB", "MB", "G", "TiB", "E", ""], is_free: false };
 }
 
 /// Receives the parts of a type in the order they are written.
@@ -63,7 +65,7 @@ pub trait Describe {
 
     /// The forms that an attribute chooses between follow.
     fn choose(&mut self, attr: &str, forms: &'static [&'static str]) {
-        self.attr(attr, Texts { listed: forms, samples: forms });
+        self.attr(attr, Texts { listed: forms, samples: forms, is_free: false });
     }
 
     /// One of the forms follows; whether its parts are wanted.

@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decode::{Xml, from_str};
 use crate::describe::{self, Describe, Occurs, Texts};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::raw::{RawElement, RawPart};
 use crate::writer::{FormatOptions, Writer};
 
 /// How often a document is mended before it is given up.
-const REPAIRS: usize = 60;
+const REPAIRS: usize = 40;
 /// Elements nest no deeper than this by chance.
 const MAX_DEPTH: usize = 14;
+/// So many elements and attributes are in a document by chance.
+const MAX_PARTS: usize = 150;
 
 /// A part that a type declares, in one of the forms it occurs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +137,8 @@ struct Mending {
     exchanged: BTreeMap<String, usize>,
     /// Elements that hold nothing but what they must.
     plain: BTreeSet<String>,
+    /// What errors at a place speak of: the value that is right may be among it.
+    words: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Mending {
@@ -142,36 +146,66 @@ impl Mending {
     fn mend(&mut self, error: &Error, made: &Made, target: Option<&Target>) -> bool {
         let path = without_numbers(&error.path);
         let leads = |path: &str| target.is_some_and(|it| is_at_or_above(path, &it.path));
-        let is_lack =
-            matches!(error.kind, ErrorKind::Missing | ErrorKind::NoName | ErrorKind::NoSource | ErrorKind::NoTarget);
         let Some(texts) = made.places.get(&path) else {
             // What is not there is missing, whatever the words are.
-            return self.unwanted.remove(&path) | self.wanted.insert(path);
+            let mut changed = self.unwanted.remove(&path) | self.wanted.insert(path.clone());
+            for part in made.declared_at(&path) {
+                changed |= self.unwanted.remove(part) | self.wanted.insert(part.to_owned());
+            }
+            return changed;
         };
+        let named = self.listen(error, &path, made);
         if *texts > 0 {
-            let exchanged = self.exchanged.entry(path.clone()).or_default();
-            *exchanged += 1;
             let fixed = target.is_some_and(|it| it.path == path && it.value.is_some());
-            return (*exchanged < *texts && !fixed) || (!leads(&path) && self.unwanted.insert(path));
+            let is_new = !fixed && self.exchange(&path, 3 * *texts);
+            return is_new || (!leads(&path) && self.unwanted.insert(path));
         }
-        if is_lack {
-            // An element lacks something it does not name: chance will have to bring it.
-            let exchanged = self.exchanged.entry(path).or_default();
-            *exchanged += 1;
-            return *exchanged < 20;
+        // A part that is named is missing if it is not there; else it is what should not be, or not be so.
+        let mut changed = false;
+        for part in named {
+            changed |= match made.places.get(&part) {
+                None => self.unwanted.remove(&part) | self.wanted.insert(part),
+                Some(_) if !leads(&part) && self.unwanted.insert(part.clone()) => true,
+                Some(texts) => *texts > 0 && self.exchange(&part, *texts),
+            };
         }
-        if self.plain.insert(path.clone()) {
-            return true;
+        changed |= self.exchanged.get(&path).is_none_or(|it| *it < 5) && self.plain.insert(path.clone());
+        changed |= !leads(&path) && self.unwanted.insert(path.clone());
+        // What contradicts what is not said: other values may agree, or other parts beside it.
+        if self.exchange(&path, REPAIRS / 2) && self.exchanged.get(&path).is_some_and(|it| *it == 5) {
+            self.plain.remove(&path);
         }
-        if !leads(&path) && self.unwanted.insert(path.clone()) {
-            return true;
+        changed | self.exchanged.get(&path).is_some_and(|it| *it < REPAIRS / 2)
+    }
+
+    /// Notes the words of an error, and finds the parts of the element that it names.
+    fn listen(&mut self, error: &Error, path: &str, made: &Made) -> Vec<String> {
+        let said = error.hint.as_deref().unwrap_or(&error.message);
+        let is_part_of_word = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        let words = said.split(|c| !is_part_of_word(c)).filter(|it| !it.is_empty() && !FILLERS.contains(it));
+        let mut named = Vec::new();
+        for word in words {
+            self.words.entry(path.to_owned()).or_default().insert(word.to_owned());
+            for part in [format!("{path}/{word}"), format!("{path}/@{word}")] {
+                named.extend(made.declared_at(&part).map(str::to_owned));
+            }
         }
-        // What contradicts what is not said: other values may agree.
-        let exchanged = self.exchanged.entry(path).or_default();
+        named
+    }
+
+    fn exchange(&mut self, path: &str, most: usize) -> bool {
+        let exchanged = self.exchanged.entry(path.to_owned()).or_default();
         *exchanged += 1;
-        *exchanged < 30
+        *exchanged < most
     }
 }
+
+/// Words of which errors are made, and which are no way out.
+#[rustfmt::skip]
+const FILLERS: &[&str] = &[
+    "a", "an", "and", "are", "but", "by", "does", "expected", "for", "has", "have", "here", "in", "is", "it", "its", "must", "needs",
+    "no", "not", "of", "on", "one", "only", "or", "that", "the", "there", "this", "to", "too", "with", "without",
+];
 
 fn without_numbers(path: &str) -> String {
     path.split('/').map(|it| it.split('[').next().unwrap_or(it)).collect::<Vec<_>>().join("/")
@@ -183,21 +217,39 @@ fn is_at_or_above(path: &str, of: &str) -> bool {
 
 struct Made {
     text: String,
+    /// The places that could have been in the text.
+    declared: BTreeSet<String>,
     /// The places that are in the text, and how many texts each has to choose from.
     places: BTreeMap<String, usize>,
+}
+
+impl Made {
+    /// The part of this place, or those it leads to.
+    fn declared_at<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a str> {
+        self.declared.range(place.to_owned()..).take_while(move |it| it.starts_with(place)).filter_map(move |it| {
+            let leads = it.get(place.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with("/@"));
+            leads.then_some(it.as_str())
+        })
+    }
 }
 
 /// Describing a type to it makes a document.
 struct Maker<'c> {
     chances: &'c [u32],
-    at: usize,
+    /// How often chance decided at a place.
+    asked: BTreeMap<String, usize>,
+    declared: BTreeSet<String>,
     target: Option<&'c Target>,
     mending: &'c Mending,
     path: String,
     open: Vec<RawElement>,
+    /// Whether an open element is left out if it holds nothing.
+    left_out: Vec<bool>,
     /// Forms being described: the one that is meant.
     forms: Vec<usize>,
     places: BTreeMap<String, usize>,
+    /// How many parts chance put in.
+    parts: usize,
     root: Option<RawElement>,
 }
 
@@ -205,25 +257,33 @@ impl<'c> Maker<'c> {
     fn make<T: Xml>(root: &str, target: Option<&'c Target>, chances: &'c [u32], mending: &'c Mending) -> Made {
         let mut maker = Self {
             chances,
-            at: 0,
+            asked: BTreeMap::new(),
+            declared: BTreeSet::new(),
             target,
             mending,
             path: String::new(),
             open: Vec::new(),
+            left_out: Vec::new(),
             forms: Vec::new(),
             places: BTreeMap::new(),
+            parts: 0,
             root: None,
         };
         describe::child::<T>(&mut maker, root);
         let mut w = Writer::new(FormatOptions::default());
         maker.root.unwrap_or_default().put(&mut w);
-        Made { text: w.finish(), places: maker.places }
+        Made { text: w.finish(), declared: maker.declared, places: maker.places }
     }
 
-    fn chance(&mut self) -> usize {
-        let chance = self.chances.get(self.at).copied().unwrap_or(0);
-        self.at += 1;
-        chance as usize
+    /// What chance has for a place: the same however the document around it is mended.
+    fn chance(&mut self, place: &str) -> usize {
+        let asked = self.asked.entry(place.to_owned()).or_default();
+        *asked += 1;
+        let bytes = place.bytes().chain(asked.to_le_bytes());
+        let hash =
+            bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        let index = usize::try_from(hash >> 16).unwrap_or(0) % self.chances.len().max(1);
+        self.chances.get(index).copied().unwrap_or(0) as usize
     }
 
     fn place(&self, name: &str) -> String {
@@ -237,13 +297,23 @@ impl<'c> Maker<'c> {
 
     /// One of so many, at a place: another one each time it is exchanged.
     fn pick(&mut self, place: &str, count: usize) -> usize {
-        let exchanged: usize =
-            self.mending.exchanged.iter().filter(|(it, _)| is_at_or_above(it, place)).map(|it| it.1).sum();
-        (self.chance() + exchanged) % count.max(1)
+        let own = self.mending.exchanged.get(place).copied().unwrap_or(0);
+        // A value that was refused gives way to the plainest one.
+        let first = if own > 0 { own - 1 } else { self.chance(place) };
+        (first + self.exchanged(place) - own) % count.max(1)
+    }
+
+    /// How often values at or above a place were exchanged.
+    fn exchanged(&self, place: &str) -> usize {
+        self.mending.exchanged.iter().filter(|(it, _)| is_at_or_above(it, place)).map(|it| it.1).sum()
     }
 
     fn value(&mut self, place: &str, texts: Texts) -> String {
         let list = if texts.listed.is_empty() { texts.samples } else { texts.listed };
+        let said = self.mending.words.iter().filter(|(it, _)| texts.is_free && is_at_or_above(it, place));
+        let (plain, odd) = list.split_at(list.len().min(2));
+        let said = said.flat_map(|(_, words)| words).map(String::as_str);
+        let list: Vec<&str> = plain.iter().copied().chain(said).chain(odd.iter().copied()).collect();
         self.places.insert(place.to_owned(), list.len());
         let picked = self.pick(place, list.len());
         let wanted = self.target.filter(|it| it.path == place).and_then(|it| it.value);
@@ -274,7 +344,7 @@ impl Describe for Maker<'_> {
         }
     }
 
-    fn open(&mut self, name: &str, _: &'static str, occurs: Occurs) -> bool {
+    fn open(&mut self, name: &str, type_name: &'static str, occurs: Occurs) -> bool {
         let name = declared(name);
         let is_twin = |it: &RawPart| matches!(it, RawPart::Element(it) if it.name == name.0);
         // Parts that are declared one by one may stand on one element.
@@ -292,12 +362,20 @@ impl Describe for Maker<'_> {
         }
         self.path.push_str(&name.0);
         self.places.entry(self.path.clone()).or_insert(0);
+        let is_meant = self.target.is_some_and(|it| it.path == self.path) || self.mending.wanted.contains(&self.path);
+        self.left_out.push(!type_name.is_empty() && occurs != Occurs::Once && !is_meant);
         self.open.len() <= 4 * MAX_DEPTH
     }
 
     fn close(&mut self) {
+        let leave_out = self.left_out.pop().unwrap_or(false);
         self.path.truncate(self.path.rfind('/').unwrap_or(0));
         let Some(element) = self.open.pop() else { return };
+        // What holds nothing says nothing, mostly.
+        let is_empty = element.attrs.is_empty() && element.parts.is_empty();
+        if is_empty && leave_out {
+            return;
+        }
         match self.open.last_mut() {
             Some(parent) => parent.parts.push(RawPart::Element(element)),
             None => self.root = Some(element),
@@ -313,7 +391,8 @@ impl Describe for Maker<'_> {
         };
         let declaration = vec![("xmlns:v".to_owned(), "urn:of:nobody".to_owned())];
         let element = RawElement { name: "v:a".to_owned(), attrs: declaration, parts: vec![RawPart::Element(inside)] };
-        if self.chance() % 2 == 1
+        let place = self.place("*");
+        if self.chance(&place) % 2 == 1
             && let Some(parent) = self.open.last_mut()
         {
             parent.parts.push(RawPart::Element(element));
@@ -322,14 +401,15 @@ impl Describe for Maker<'_> {
 
     fn times(&mut self, place: &str, occurs: Occurs) -> usize {
         let place = self.place(place);
-        if self.mending.unwanted.contains(&place) {
-            return 0;
-        }
+        self.declared.insert(place.clone());
         let aimed = self.is_aimed_at(&place);
         if occurs == Occurs::Once {
             return 1;
         }
-        let chance = self.chance();
+        if self.mending.unwanted.contains(&place) {
+            return 0;
+        }
+        let chance = self.chance(&place) + self.exchanged(&place);
         let is_plain = self.mending.plain.iter().any(|it| is_at_or_above(it, &place));
         let near = self.target.is_some_and(|it| in_common(&it.path, &place) >= it.path.matches('/').count().min(3));
         let rarity = if is_plain || self.open.len() > MAX_DEPTH {
@@ -339,7 +419,8 @@ impl Describe for Maker<'_> {
         } else {
             12
         };
-        let by_chance = chance % rarity == 1;
+        let by_chance = chance % rarity == 1 && self.parts < MAX_PARTS;
+        self.parts += usize::from(by_chance);
         match occurs {
             Occurs::Any if by_chance => 1 + chance / 16 % 3,
             _ => usize::from(by_chance || aimed),
@@ -348,6 +429,7 @@ impl Describe for Maker<'_> {
 
     fn choose(&mut self, attr: &str, forms: &'static [&'static str]) {
         let place = self.place(&format!("@{attr}"));
+        self.declared.insert(place.clone());
         self.places.insert(place.clone(), forms.len());
         let picked = self.pick(&place, forms.len());
         let aimed = self.target.and_then(|it| it.forms.iter().find(|(at, _)| *at == place));

@@ -27,6 +27,9 @@ pub trait Value: Sized {
     /// Some texts that are values: the ends of the range, and what is odd but allowed. Tests are made of these.
     const SAMPLES: &'static [&'static str] = Self::VALUES;
 
+    /// Whether any text is a value.
+    const IS_FREE: bool = false;
+
     /// Whether an optional element of this type that is empty counts as absent, as it does for libvirt's strings.
     const EMPTY_IS_ABSENT: bool = false;
 
@@ -50,6 +53,7 @@ pub trait Value: Sized {
 
 impl Value for String {
     const EMPTY_IS_ABSENT: bool = true;
+    const IS_FREE: bool = true;
     const SAMPLES: &'static [&'static str] = &[
         "a",
         "vda",
@@ -60,6 +64,7 @@ impl Value for String {
         "0x1234",
         "52:54:00:00:00:01",
         "6695eb01-f6a4-8304-79aa-97f2502e193f",
+        "20000000c9831b4b",
         "raw",
         "8:0",
         "ünï ☃ 𝄞",

@@ -44,6 +44,23 @@ fn shown(want: &str, got: &str) -> Option<String> {
     difference(want, got).map(|(_, want, got)| format!("want {}\n    got  {}", want.trim(), got.trim()))
 }
 
+const AT_REST: FormatOptions = FormatOptions { secure: true, inactive: true, migratable: false, status: false };
+
+/// What is dumped and defined again is the same: as a definition, as a running guest shows itself, and as its status is kept.
+pub(crate) fn defined_again(domain: &Domain, caps: &QemuCaps) -> Result<(), String> {
+    for options in [AT_REST, FormatOptions { inactive: false, ..AT_REST }, FormatOptions { status: true, ..AT_REST }] {
+        let first = domain.format(options);
+        let mut again = Domain::parse(&first).map_err(|error| format!("{options:?}: {error}"))?;
+        if options.inactive {
+            machine::complete_with(&mut again, caps, Some(&installed())).map_err(|error| format!("again: {error}"))?;
+        }
+        if let Some(difference) = shown(&first, &again.format(options)) {
+            return Err(format!("{options:?}: {difference}"));
+        }
+    }
+    Ok(())
+}
+
 /// The code libvirt's clients see.
 fn complete(text: &str, caps: &QemuCaps, strict: bool) -> Result<Domain, (i32, String)> {
     let parsed = if strict { Domain::parse_strict(text) } else { Domain::parse(text) };
@@ -106,9 +123,9 @@ fn replay(directory: &Path, case: &Value, caps: &QemuCaps, score: &mut Score) {
         Err(error) => return score.add(xml, name, Some(format!("{error:?}"))),
     };
     if let Some(want) = read("out.xml") {
-        let options = FormatOptions { secure: true, inactive: true, ..FormatOptions::default() };
-        score.add(xml, name, shown(&want, &domain.format(options)));
+        score.add(xml, name, shown(&want, &domain.format(AT_REST)));
     }
+    score.add("fixed-point", name, defined_again(&domain, caps).err());
     if let Some((code, message)) = error("argv_error.json") {
         let got = command_line(domain, caps, secrets).map_err(|error| (error.code.number(), error.to_string()));
         let right = got.as_ref().is_err_and(|(number, _)| i64::from(*number) == code);
@@ -126,7 +143,9 @@ fn replay(directory: &Path, case: &Value, caps: &QemuCaps, score: &mut Score) {
 #[test]
 fn corpus_of_the_reference() {
     let Some(directory) = std::env::var_os("GOLDEN_DIR") else {
-        eprintln!("skipped: GOLDEN_DIR names no corpus");
+        eprintln!(
+            "SKIPPED: GOLDEN_DIR names no corpus; definitions, command lines and fixed points of it are not compared"
+        );
         return;
     };
     let directory = Path::new(&directory);
@@ -160,6 +179,7 @@ fn corpus_of_the_reference() {
         assert!(score.share("xml") > 0.95, "definitions: {:?}", score.counts);
         assert!(score.share("argv") > 0.80, "command lines: {:?}", score.counts);
         assert!(score.share("error") > 0.90, "errors: {:?}", score.counts);
+        assert!(score.share("fixed-point") > 0.99, "what is dumped changes when it is defined: {:?}", score.counts);
         assert!(score.share("validate") > 0.75, "strict reading: {:?}", score.counts);
     }
 }

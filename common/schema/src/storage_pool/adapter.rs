@@ -96,12 +96,12 @@ impl FcHostAdapter {
         if self.parent_wwnn.is_some() != self.parent_wwpn.is_some() {
             return Err(node.error(ErrorKind::BadValue, "parent_wwnn and parent_wwpn go together"));
         }
-        let parents = [&self.parent_wwnn, &self.parent_wwpn, &self.parent_fabric_wwn].into_iter().flatten();
-        for wwn in [&self.wwnn, &self.wwpn].into_iter().chain(parents) {
-            if wwn.len() != 16 || !wwn.bytes().all(|it| it.is_ascii_hexdigit()) {
-                return Err(
-                    node.error(ErrorKind::Internal, format!("\"{wwn}\" is not a world wide name of 16 hex digits"))
-                );
+        for name in ["wwnn", "wwpn", "parent_wwnn", "parent_wwpn", "parent_fabric_wwn"] {
+            if let Some(wwn) = node.attr(name)
+                && (wwn.value().len() != 16 || !wwn.value().bytes().all(|it| it.is_ascii_hexdigit()))
+            {
+                let message = format!("\"{}\" is not a world wide name of 16 hex digits", wwn.value());
+                return Err(wwn.error(ErrorKind::Internal, message));
             }
         }
         Ok(())

@@ -120,7 +120,7 @@ impl fmt::Display for CpuSet {
 }
 
 impl Value for CpuSet {
-    const SAMPLES: &'static [&'static str] = &["0", "0-3", "0-3,^2,8", " 1, 0", "63-64,127-128", "16383", "0-16383"];
+    const SAMPLES: &'static [&'static str] = &["0", "0-3", "0-3,^2,8", " 1, 0", "63-64,127-128", "0-7,16383"];
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         text.parse()

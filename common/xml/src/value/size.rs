@@ -109,8 +109,15 @@ impl Size {
     /// The number or unit is none, or the size does not fit.
     pub fn from_parts(number: &str, unit: Option<&str>, default: Unit) -> std::result::Result<Self, Fault> {
         let number = u64::from_text(number)?;
-        let bytes = ScaledValue::new(number, unit, default)?.bytes;
-        Ok(Self { kib: bytes.div_ceil(1024) })
+        let size = Self { kib: ScaledValue::new(number, unit, default)?.bytes.div_ceil(1024) };
+        // What rounding makes larger than any size would not be read again.
+        match size.kib.checked_mul(1024).filter(|it| i64::try_from(*it).is_ok()) {
+            Some(_) => Ok(size),
+            None => Err(Fault::Other(
+                ErrorKind::Overflow,
+                format!("value too large: {number} {}", unit.unwrap_or_default()),
+            )),
+        }
     }
 }
 
@@ -196,6 +203,8 @@ mod tests {
         assert_eq!(kib("2", Some("GiB")), Ok(2 << 20));
         assert_eq!(kib("1", Some("KB")), Ok(1));
         assert_eq!(kib("1", Some("MB")), Ok(977));
+        assert_eq!(kib("9007199254740991", Some("KiB")), Ok((1 << 53) - 1));
+        assert!(matches!(kib("9223372036854775807", Some("b")), Err(Fault::Other(ErrorKind::Overflow, _))));
         assert!(matches!(kib("99", Some("EiB")), Err(Fault::Other(ErrorKind::Overflow, _))));
         assert!(kib("0x10", None).is_err());
         assert!(kib("1", Some("parsec")).is_err());
