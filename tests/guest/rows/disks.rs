@@ -198,7 +198,7 @@ const ROWS: &[Row] = &[
          <disk type='file' device='lun'><driver name='qemu' type='raw'/><source file='{raw}'/><target dev='sda' bus='scsi'/></disk>",
         &[],
     )
-    .refused("LUN"),
+    .refused("'lun'"),
     row(
         "disk-boot-order",
         "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{raw}'/><target dev='vda' bus='virtio'/>\
@@ -221,6 +221,7 @@ const ROWS: &[Row] = &[
          <transient/></disk>",
         &["disk vda bytes=8388608"],
     )
+    .changed()
     .then(&[
         Step::Guest("echo changed-now | dd of=/dev/vda conv=notrunc 2>&1; sync; head -c 11 /dev/vda", "changed-now"),
         Step::Host("head -c 12 {raw}", HOLDS),

@@ -48,8 +48,9 @@ const ROWS: &[Row] = &[
         "net-usb",
         "<controller type='usb' index='0' model='qemu-xhci'/>\
          <interface type='user'><mac address='52:54:00:00:00:01'/><model type='usb-net'/></interface>",
-        &["usb id=0525:a4a2 driver=cdc_ether", "net mac=52:54:00:00:00:01 driver=cdc_ether"],
-    ),
+        &["usb id=0525:a4a2 driver=cdc_ether"],
+    )
+    .then(&[Step::Guest("dmesg | grep -i cdc_ether; ls /sys/class/net", "register 'cdc_ether'")]),
     row(
         "net-unknown-model",
         "<interface type='user'><model type='no-such-card'/></interface>",

@@ -137,7 +137,7 @@ const ROWS: &[Row] = &[
         &["acpi device=PNP0C80:00"],
     )
     .domain(GROWS)
-    .then(&[Step::Monitor("info memory-devices", "memaddr"), Step::Guest("cat /sys/devices/system/memory/memory*/state | wc -l", "")]),
+    .then(&[Step::Monitor("info memory-devices", "addr: 0x100000000"), Step::Guest("cat /sys/devices/system/memory/memory*/state | wc -l", "")]),
     row(
         "memory-nvdimm",
         "<memory model='nvdimm' access='shared'><source><path>{pmem}</path></source><target><size unit='KiB'>131072</size>\
@@ -166,7 +166,7 @@ const ROWS: &[Row] = &[
          function='0x0'/></source></hostdev>",
         &[],
     )
-    .refused("PCI devices"),
+    .refused("7f:1f.0"),
     row(
         "hostdev-usb-absent",
         "<controller type='usb' index='0' model='qemu-xhci'/><hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/>\
