@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod dbus;
+mod reasons;
 mod rng;
 mod rpc;
 mod xml;
