@@ -20,6 +20,8 @@ use crate::process::{OutputError, Spawn};
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The largest packet that is policed, in KiB: one of segmentation offload.
 const LARGEST: u64 = 64;
+/// The place of the filter that fills in checksums; that of the limit on what comes in is 1.
+const CHECKSUMS: u16 = 2;
 /// The class of what belongs to nobody.
 const DEFAULT_CLASS: u16 = 2;
 
@@ -37,6 +39,11 @@ pub struct Rate {
 impl Rate {
     fn most(&self) -> u64 {
         self.peak.filter(|peak| *peak > 0).unwrap_or(self.average)
+    }
+
+    /// What a class is told of it.
+    fn burst(&self) -> String {
+        self.burst.filter(|burst| *burst > 0).map(|burst| format!(" burst {burst}kb")).unwrap_or_default()
     }
 
     /// How much a class sends before the next has its turn, in packets' sizes, as the reference has it.
@@ -141,9 +148,14 @@ pub async fn clear(device: &str) -> Result<()> {
 pub async fn fill_checksums(device: &str) -> Result<()> {
     // Refused: it is there, for what the device takes in.
     let ours = run(device, &format!("qdisc add dev {device} clsact\n"), "").await.is_ok();
+    // What is sent and what is taken in share their tables: one that names an entry by its number may hit the other's.
+    if let Err(error @ Error::Tool { .. }) =
+        run(device, &format!("filter del dev {device} egress prio {CHECKSUMS}\n"), "").await
+    {
+        return Err(error);
+    }
     let filter = format!(
-        "filter replace dev {device} egress protocol ip prio 1 handle 800::800 u32 match ip dport 68 0xffff \
-         action csum ip and udp\n"
+        "filter add dev {device} egress protocol ip prio {CHECKSUMS} u32 match ip dport 68 0xffff action csum ip and udp\n"
     );
     let result = run(device, &filter, "correction of checksums (CONFIG_NET_CLS_U32, CONFIG_NET_ACT_CSUM)").await;
     if result.is_err() && ours {
@@ -200,7 +212,7 @@ fn filter(class: u16) -> u16 {
 fn sending(device: &str, rate: &Rate, shared: bool) -> String {
     let Rate { average, .. } = rate;
     let (most, quantum) = (rate.most(), rate.quantum());
-    let burst = rate.burst.filter(|burst| *burst > 0).map(|burst| format!(" burst {burst}kb")).unwrap_or_default();
+    let burst = rate.burst();
     let whole = if shared { "" } else { &burst };
     let mut commands = format!(
         "qdisc add dev {device} root handle 1: htb default {default}\n\
@@ -231,7 +243,9 @@ fn default_class(device: &str, whole: &Rate, floors: u64) -> String {
     let (most, quantum) = (whole.most(), whole.quantum());
     let rate = if floors == 0 { whole.average } else { most.saturating_sub(floors).max(1) };
     format!(
-        "class change dev {device} parent 1:1 classid 1:{DEFAULT_CLASS} htb rate {rate}kbps ceil {most}kbps quantum {quantum}\n"
+        "class change dev {device} parent 1:1 classid 1:{DEFAULT_CLASS} htb rate {rate}kbps ceil {most}kbps{burst} \
+         quantum {quantum}\n",
+        burst = whole.burst(),
     )
 }
 
