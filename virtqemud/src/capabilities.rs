@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use virtbus_api::flags::BaselineFlags;
-use virtbus_api::hypervisor::CpuComparison;
+use virtbus_api::hypervisor::{CpuComparison, Emulated};
 use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
 use virtbus_schema::capabilities::Capabilities;
 use virtbus_schema::domain::Domain;
@@ -157,6 +157,27 @@ impl Documents {
         machine: Option<&str>,
         kind: Option<&str>,
     ) -> Result<DomainCapabilities> {
+        let asked = Emulated { emulator, arch, machine, virt: kind };
+        let Chosen { facts, caps, arch, accel } = self.choose(emulators, asked).await?;
+        let machine = machine.map(str::to_owned);
+        let directories = self.firmware_directories.clone();
+        let sys = self.sys.clone();
+        blocking(move || {
+            // Found before; looked up again because a borrow cannot go to another thread.
+            let machine = fitting_machine(&caps, machine.as_deref())?;
+            let firmware = firmware::installed(&directories);
+            let subject = Subject { caps: &caps, arch, machine, accel };
+            Ok(domain::document(
+                subject,
+                facts.surroundings(arch, &firmware, &firmware::at_usual_places(), has_vfio(&sys)),
+            ))
+        })
+        .await?
+    }
+
+    /// The emulator a client means, and what of it.
+    async fn choose(&self, emulators: &Cache, asked: Emulated<'_>) -> Result<Chosen> {
+        let Emulated { emulator, arch, machine, virt: kind } = asked;
         let facts = self.facts().await?;
         if let Some(kind) = kind.filter(|it| !KINDS.contains(it)) {
             return Err(Error::invalid_arg(format!("unknown virttype: {kind}")));
@@ -175,21 +196,56 @@ impl Documents {
         let arch = fitting_arch(&caps, named, facts.arch)?;
         let accel = fitting_accel(&caps, arch, facts.arch, kind)?;
         fitting_machine(&caps, machine)?;
+        Ok(Chosen { facts, caps, arch, accel })
+    }
 
-        let machine = machine.map(str::to_owned);
-        let directories = self.firmware_directories.clone();
-        let sys = self.sys.clone();
-        blocking(move || {
-            // Found before; looked up again because a borrow cannot go to another thread.
-            let machine = fitting_machine(&caps, machine.as_deref())?;
-            let firmware = firmware::installed(&directories);
-            let subject = Subject { caps: &caps, arch, machine, accel };
-            Ok(domain::document(
-                subject,
-                facts.surroundings(arch, &firmware, &firmware::at_usual_places(), has_vfio(&sys)),
-            ))
-        })
-        .await?
+    /// The most that guests of an emulator can have of all of these CPUs.
+    ///
+    /// # Errors
+    /// As [`Self::domain_capabilities`] and [`cpu_baseline::baseline_for`]; `NO_SUPPORT` for an architecture whose CPUs the map
+    /// does not describe by features.
+    pub async fn baseline_cpu_for(
+        &self,
+        emulators: &Cache,
+        asked: Emulated<'_>,
+        cpus: &[CpuDocument],
+        flags: BaselineFlags,
+    ) -> Result<Cpu> {
+        let Chosen { facts, caps, arch, accel } = self.choose(emulators, asked).await?;
+        if cpus.is_empty() {
+            return Err(Error::invalid_arg("no CPUs were given"));
+        }
+        match (&facts.map, caps.cpus(accel)) {
+            (Some(map), Some(of)) if arch.is_x86() && facts.arch.is_x86() => {
+                cpu_baseline::baseline_for(map, of, accel == Accel::Kvm, cpus, flags)
+            }
+            _ => Err(Error::no_support(format!("virConnectBaselineHypervisorCPU for architecture {}", arch.name))),
+        }
+    }
+
+    /// How what an emulator calls this host's model compares with another CPU.
+    ///
+    /// # Errors
+    /// As [`Self::domain_capabilities`] and [`cpu_baseline::compare_for`]; `NO_SUPPORT` for an architecture whose CPUs the map
+    /// does not describe by features.
+    pub async fn compare_cpu_for(
+        &self,
+        emulators: &Cache,
+        asked: Emulated<'_>,
+        cpu: &CpuDocument,
+    ) -> Result<CpuComparison> {
+        let Emulated { emulator, arch, machine, virt } = asked;
+        let document = self.domain_capabilities(emulators, emulator, arch, machine, virt).await?;
+        let Chosen { facts, caps, arch, accel } = self.choose(emulators, asked).await?;
+        if let CpuDocument::Known(cpu) = cpu
+            && Arch::named(&cpu.arch).and_then(Arch::map_family) != arch.map_family()
+        {
+            return Ok(CpuComparison::Incompatible(format!("CPU arch {} does not match host arch", cpu.arch)));
+        }
+        match (&facts.map, caps.cpus(accel), &document.cpu.host_model) {
+            (Some(map), Some(of), Some(host)) if arch.is_x86() => cpu_baseline::compare_for(map, of, host, cpu),
+            _ => Err(Error::no_support(format!("virConnectCompareHypervisorCPU for architecture {}", arch.name))),
+        }
     }
 
     /// The names of CPU models for an architecture; none where any name is accepted.
@@ -291,6 +347,14 @@ impl Documents {
         });
         found.await.map(Arc::clone)
     }
+}
+
+/// An emulator, and what of it a client asks about.
+struct Chosen {
+    facts: Arc<Facts>,
+    caps: Arc<QemuCaps>,
+    arch: Arch,
+    accel: Accel,
 }
 
 impl Facts {

@@ -15,6 +15,7 @@ mod hostdev;
 mod implicit;
 pub mod pci;
 mod port;
+mod spapr;
 mod usb;
 
 use std::path::{Path, PathBuf};
@@ -135,6 +136,7 @@ pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&In
     implicit::devices(domain)?;
     port::consoles(domain)?;
     port::addresses(domain)?;
+    spapr::addresses(&mut domain.devices)?;
     pci::assign::addresses(domain, true)?;
     usb::addresses(domain)?;
     // Last, as the reference: a guest without room for its devices is told so first.

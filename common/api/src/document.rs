@@ -91,9 +91,10 @@ pub fn format_secret(secret: &Secret) -> String {
     secret.format(FormatOptions::default())
 }
 
-/// Reads a CPU to compare with.
-pub fn parse_cpu(text: &str) -> Result<CpuDocument> {
-    CpuDocument::parse(text).map_err(|it| fault(&it, ErrorDomain::Cpu).in_domain(ErrorDomain::Cpu))
+/// Reads a CPU to compare with; `strict` refuses what the schema does not know.
+pub fn parse_cpu(text: &str, strict: bool) -> Result<CpuDocument> {
+    let read = if strict { CpuDocument::parse_strict(text) } else { CpuDocument::parse(text) };
+    read.map_err(|it| fault(&it, ErrorDomain::Cpu).in_domain(ErrorDomain::Cpu))
 }
 
 /// Reads a CPU that says what it is.

@@ -7,9 +7,9 @@ pub mod storage;
 use std::{collections::HashMap, sync::Arc};
 
 use virtbus_api::{
-    DomainRef, Error as ApiError, ErrorCode, ErrorDomain, HypervisorDriver, document,
+    DomainRef, Error as ApiError, HypervisorDriver, document,
     flags::{BaselineFlags, CompareFlags, DefineFlags, ListFilter, StartFlags, XmlFlags},
-    hypervisor::CpuComparison,
+    hypervisor::Emulated,
 };
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, message::Header, object_server::SignalEmitter};
 
@@ -31,6 +31,16 @@ pub struct Connect {
 /// The interface of the root.
 pub(crate) fn served(cx: &Arc<Cx<dyn HypervisorDriver>>) -> Served {
     Served::of(Connect { cx: cx.clone() }).and(Session(cx.driver.uri()))
+}
+
+/// The kind of guest that is asked about.
+fn emulated<'a>(emulator: &'a str, arch: &'a str, machine: &'a str, virttype: &'a str) -> Emulated<'a> {
+    Emulated {
+        emulator: optional(emulator),
+        arch: optional(arch),
+        machine: optional(machine),
+        virt: optional(virttype),
+    }
 }
 
 /// The path of a domain that was found.
@@ -149,12 +159,48 @@ impl Connect {
     #[zbus(name = "CompareCPU", out_args("result"))]
     async fn compare_cpu(&self, xmldesc: &str, flags: u32) -> Result<i32> {
         let flags: CompareFlags = params::word(flags, "virConnectCompareCPU")?;
-        match self.cx.driver.compare_cpu(document::parse_cpu(xmldesc)?).await? {
-            CpuComparison::Incompatible(why) if flags.contains(CompareFlags::FAIL_INCOMPATIBLE) => {
-                Err(ApiError::new(ErrorCode::CpuIncompatible, why).in_domain(ErrorDomain::Cpu).into())
-            }
-            found => Ok(found.number()),
-        }
+        let cpu = document::parse_cpu(xmldesc, flags.contains(CompareFlags::VALIDATE_XML))?;
+        Ok(self.cx.driver.compare_cpu(cpu).await?.answer(flags)?)
+    }
+
+    /// The most that guests of an emulator can have of all of these CPUs; empty strings stand for "the default".
+    #[zbus(name = "BaselineHypervisorCPU", out_args("cpu"))]
+    #[allow(clippy::too_many_arguments, reason = "the interface has them")]
+    async fn baseline_hypervisor_cpu(
+        &self,
+        emulator: &str,
+        arch: &str,
+        machine: &str,
+        virttype: &str,
+        xml_cpus: Vec<String>,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String> {
+        self.cx.access.check(&header, "connect:write").await?;
+        let flags: BaselineFlags = params::word(flags, "virConnectBaselineHypervisorCPU")?;
+        let cpus = xml_cpus.iter().map(|it| document::parse_cpu(it, false)).collect::<virtbus_api::Result<_>>()?;
+        let of = emulated(emulator, arch, machine, virttype);
+        Ok(document::format_cpu(&self.cx.driver.baseline_cpu_for(of, cpus, flags).await?))
+    }
+
+    /// How the CPU that guests of an emulator can have compares: 0 incompatible, 1 identical, 2 superset.
+    #[zbus(name = "CompareHypervisorCPU", out_args("result"))]
+    #[allow(clippy::too_many_arguments, reason = "the interface has them")]
+    async fn compare_hypervisor_cpu(
+        &self,
+        emulator: &str,
+        arch: &str,
+        machine: &str,
+        virttype: &str,
+        xml_cpu: &str,
+        flags: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<i32> {
+        self.cx.access.check(&header, "connect:write").await?;
+        let flags: CompareFlags = params::word(flags, "virConnectCompareHypervisorCPU")?;
+        let cpu = document::parse_cpu(xml_cpu, flags.contains(CompareFlags::VALIDATE_XML))?;
+        let of = emulated(emulator, arch, machine, virttype);
+        Ok(self.cx.driver.compare_cpu_for(of, cpu).await?.answer(flags)?)
     }
 
     #[zbus(name = "GetCPUModelNames", out_args("models"))]

@@ -1,15 +1,16 @@
 //! The host and its hypervisor.
 
 use virtbus_api::{
-    Error, ErrorCode, ErrorDomain, document,
+    Error, ErrorDomain, document,
     flags::{BaselineFlags, CompareFlags},
-    hypervisor::CpuComparison,
+    hypervisor::Emulated,
 };
 use virtbus_proto::{
     Procedure,
     table::{
-        ConnectBaselineCpu, ConnectBaselineCpuReply, ConnectCompareCpu, ConnectCompareCpuReply, ConnectGetCapabilities,
-        ConnectGetCapabilitiesReply, ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply,
+        ConnectBaselineCpu, ConnectBaselineCpuReply, ConnectBaselineHypervisorCpu, ConnectBaselineHypervisorCpuReply,
+        ConnectCompareCpu, ConnectCompareCpuReply, ConnectCompareHypervisorCpu, ConnectCompareHypervisorCpuReply,
+        ConnectGetCapabilities, ConnectGetCapabilitiesReply, ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply,
         ConnectGetDomainCapabilities, ConnectGetDomainCapabilitiesReply, ConnectGetHostname, ConnectGetHostnameReply,
         ConnectGetLibVersion, ConnectGetLibVersionReply, ConnectGetMaxVcpus, ConnectGetMaxVcpusReply, ConnectGetType,
         ConnectGetTypeReply, ConnectGetVersion, ConnectGetVersionReply, NodeGetCellsFreeMemory,
@@ -106,19 +107,42 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
         })
         .on(|cx, a: ConnectCompareCpu| async move {
             let flags: CompareFlags = from_wire::flags(&a, a.flags)?;
-            let found = cx.driver.compare_cpu(document::parse_cpu(&a.xml)?).await?;
-            match found {
-                CpuComparison::Incompatible(why) if flags.contains(CompareFlags::FAIL_INCOMPATIBLE) => {
-                    Err(Error::new(ErrorCode::CpuIncompatible, why).in_domain(ErrorDomain::Cpu).into())
-                }
-                found => Ok(ConnectCompareCpuReply { result: found.number() }),
-            }
+            let found =
+                cx.driver.compare_cpu(document::parse_cpu(&a.xml, flags.contains(CompareFlags::VALIDATE_XML))?).await?;
+            Ok(ConnectCompareCpuReply { result: found.answer(flags)? })
         })
         .on(|cx, a: ConnectBaselineCpu| async move {
             let flags: BaselineFlags = from_wire::flags(&a, a.flags)?;
             let read = a.xml_cpus.iter().map(|it| document::parse_known_cpu(it)).collect::<virtbus_api::Result<_>>()?;
             let cpu = cx.driver.baseline_cpu(read, flags).await?;
             Ok(ConnectBaselineCpuReply { cpu: document::format_cpu(&cpu) })
+        })
+        .on(|cx, a: ConnectCompareHypervisorCpu| async move {
+            let flags: CompareFlags = from_wire::flags(&a, a.flags)?;
+            let of = Emulated {
+                emulator: a.emulator.as_deref(),
+                arch: a.arch.as_deref(),
+                machine: a.machine.as_deref(),
+                virt: a.virttype.as_deref(),
+            };
+            let found = cx
+                .driver
+                .compare_cpu_for(of, document::parse_cpu(&a.xml_cpu, flags.contains(CompareFlags::VALIDATE_XML))?)
+                .await?;
+            Ok(ConnectCompareHypervisorCpuReply { result: found.answer(flags)? })
+        })
+        .on(|cx, a: ConnectBaselineHypervisorCpu| async move {
+            let flags: BaselineFlags = from_wire::flags(&a, a.flags)?;
+            let of = Emulated {
+                emulator: a.emulator.as_deref(),
+                arch: a.arch.as_deref(),
+                machine: a.machine.as_deref(),
+                virt: a.virttype.as_deref(),
+            };
+            let read =
+                a.xml_cpus.iter().map(|it| document::parse_cpu(it, false)).collect::<virtbus_api::Result<_>>()?;
+            let cpu = cx.driver.baseline_cpu_for(of, read, flags).await?;
+            Ok(ConnectBaselineHypervisorCpuReply { cpu: document::format_cpu(&cpu) })
         })
         .on(|cx, a: ConnectGetCpuModelNames| async move {
             from_wire::no_flags(&a, a.flags)?;

@@ -53,6 +53,19 @@ impl CpuDocument {
         }
     }
 
+    /// Reads a CPU as [`Self::parse`], and refuses in a guest's CPU what its schema does not know.
+    ///
+    /// # Errors
+    /// The first fault or stray part, with its place.
+    pub fn parse_strict(text: &str) -> Result<Self, Error> {
+        let document = Document::parse(text)?;
+        let root = Self::root(&document)?;
+        if root.child("arch").is_some() {
+            return Self::parse(text);
+        }
+        virtbus_xml::from_str_strict(text, Self::ROOT).map(|cpu| Self::Wanted(Box::new(cpu)))
+    }
+
     /// The reference takes another element for a fault of the document, not for another kind of document.
     fn root<'d>(document: &'d Document<'_>) -> Result<Node<'d>, Error> {
         document.root_named(Self::ROOT).map_err(|error| Error { kind: ErrorKind::BadValue, ..error })

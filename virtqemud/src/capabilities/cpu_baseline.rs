@@ -6,10 +6,12 @@ use virtbus_api::flags::BaselineFlags;
 use virtbus_api::hypervisor::CpuComparison;
 use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
 use virtbus_schema::domain::cpu::{Cpu, CpuFallback, CpuFeature, CpuMatch, CpuMode, CpuModel, CpuPolicy};
+use virtbus_schema::domain_capabilities::HostModel;
 use virtbus_schema::{CpuDocument, KnownCpu};
 
 use super::cpu_map::{CpuMap, FeatureSet};
 use super::cpu_model::{CpuFacts, describe_any};
+use crate::process::capabilities::{CpuModel as EmulatedModel, Cpus};
 
 /// A guest with this cannot be moved to another host.
 const NOT_MIGRATABLE: &str = "invtsc";
@@ -20,41 +22,106 @@ const NOT_MIGRATABLE: &str = "invtsc";
 /// `INTERNAL_ERROR` for a model or feature the map does not know, `OPERATION_FAILED` for CPUs of different vendors or with
 /// nothing in common.
 pub fn baseline(map: &CpuMap, cpus: &[KnownCpu], flags: BaselineFlags) -> Result<Cpu> {
-    let mut common: Option<FeatureSet> = None;
-    let (mut vendor, mut made_by): (Option<String>, Option<String>) = (None, None);
-    for cpu in cpus {
-        let features = known(map, cpu)?;
-        // Only vendors that are said must agree; else the last model's decides which models are near (observed).
-        made_by = map.model(&cpu.model).and_then(|it| it.vendor.clone()).or(made_by);
-        let said = cpu.vendor.clone();
-        if let Some(name) = said.as_ref().filter(|it| !map.vendors.iter().any(|(known, _)| known == *it)) {
+    let cpus: Vec<Given> = cpus.iter().map(|it| Given::known(map, it)).collect::<Result<_>>()?;
+    common(map, &cpus, None, flags)
+}
+
+/// The same for guests of an emulator, whose models these are: one of them it will be, without what blocks it. Where the host's
+/// own CPU is given on (`kvm`), features it lacks are in nobody's.
+///
+/// # Errors
+/// As [`baseline`]; `INVALID_ARG` for a CPU without a model.
+pub fn baseline_for(map: &CpuMap, of: &Cpus, kvm: bool, cpus: &[CpuDocument], flags: BaselineFlags) -> Result<Cpu> {
+    let given = |(at, cpu): (usize, &CpuDocument)| match cpu {
+        CpuDocument::Known(cpu) => Given::known(map, cpu),
+        CpuDocument::Wanted(cpu) => Given::wanted(map, cpu)?.ok_or_else(|| {
+            Error::invalid_arg(format!("no CPU model specified at index {at}")).in_domain(ErrorDomain::Cpu)
+        }),
+    };
+    let cpus: Vec<Given> = cpus.iter().enumerate().map(given).collect::<Result<_>>()?;
+    let least = kvm.then(|| gives(map, of));
+    common(map, &cpus, Some((of.models.as_slice(), least)), flags)
+}
+
+/// A CPU as a set of features.
+struct Given {
+    model: String,
+    vendor: Option<String>,
+    features: FeatureSet,
+}
+
+impl Given {
+    fn known(map: &CpuMap, cpu: &KnownCpu) -> Result<Self> {
+        Ok(Self { model: cpu.model.clone(), vendor: cpu.vendor.clone(), features: known(map, cpu)? })
+    }
+
+    /// Of a guest's CPU counts what it surely has; `None` for one without a model.
+    fn wanted(map: &CpuMap, cpu: &Cpu) -> Result<Option<Self>> {
+        let Some(model) = &cpu.model else { return Ok(None) };
+        let mut features = model_of(map, &model.name)?;
+        for it in &cpu.features {
+            let feature = feature_of(map, &it.name)?;
+            match it.policy {
+                CpuPolicy::Require | CpuPolicy::Force => features.insert(feature),
+                CpuPolicy::Disable | CpuPolicy::Forbid => features.remove(&feature),
+                CpuPolicy::Optional => false,
+            };
+        }
+        Ok(Some(Self { model: model.name.clone(), vendor: cpu.vendor.clone(), features }))
+    }
+}
+
+/// What an emulator can give its guests.
+fn gives(map: &CpuMap, cpus: &Cpus) -> FeatureSet {
+    let is_on = |name: &String| cpus.max.get(name) == Some(&serde_json::Value::Bool(true));
+    let features = map.features.iter().enumerate().filter(|(_, it)| it.qemu.iter().any(is_on));
+    features.map(|(index, _)| index).collect()
+}
+
+/// What an emulator has: its models, and what its host limits it to.
+type OfEmulator<'a> = (&'a [EmulatedModel], Option<FeatureSet>);
+
+fn common(map: &CpuMap, cpus: &[Given], of: Option<OfEmulator<'_>>, flags: BaselineFlags) -> Result<Cpu> {
+    let kvm = of.as_ref().is_some_and(|(_, least)| least.is_some());
+    let (models, mut common) = of.map_or((None, None), |(models, least)| (Some(models), least));
+    let mut vendor: Option<String> = None;
+    for (at, cpu) in cpus.iter().enumerate() {
+        let features = &cpu.features;
+        if let Some(name) = cpu.vendor.as_ref().filter(|it| !map.vendors.iter().any(|(known, _)| known == *it)) {
             return Err(failed(format!("Unknown CPU vendor {name}")));
         }
-        if vendor.is_some() && said.is_some() && vendor != said {
+        // The vendor of the first counts if it is said; those of the others are their models' otherwise (observed).
+        let of_model = || map.model(&cpu.model).filter(|_| at > 0).and_then(|it| it.vendor.clone());
+        let own = cpu.vendor.clone().or_else(of_model);
+        if vendor.is_some() && own.is_some() && vendor != own {
             return Err(failed("CPU vendors do not match"));
         }
-        vendor = vendor.or(said);
+        vendor = vendor.or(own);
         common = Some(match common {
-            Some(before) => before.intersection(&features).copied().collect(),
-            None => features,
+            Some(before) => before.intersection(features).copied().collect(),
+            None => features.clone(),
         });
     }
     let mut features = common.unwrap_or_default();
     if features.is_empty() {
         return Err(failed("CPUs are incompatible"));
     }
-    if flags.contains(BaselineFlags::MIGRATABLE)
+    // An emulator's own CPU moves with it.
+    let of_host = models.is_none() || kvm;
+    if of_host
+        && flags.contains(BaselineFlags::MIGRATABLE)
         && let Some(kept_here) = map.feature(NOT_MIGRATABLE)
     {
         features.remove(&kept_here);
     }
     let name = cpus.first().map(|it| it.model.as_str());
     let name = name.filter(|name| cpus.iter().all(|it| it.model == *name));
-    let facts = CpuFacts { vendor: vendor.clone().or(made_by), signature: None, features };
-    let found =
-        describe_any(map, &facts, name).ok_or_else(|| failed("no CPU model is near what the CPUs have in common"))?;
+    let facts = CpuFacts { vendor: vendor.clone(), signature: None, features };
+    let found = describe_any(map, &facts, name, models)
+        .ok_or_else(|| failed("no CPU model is near what the CPUs have in common"))?;
     let all_say = cpus.iter().all(|it| it.vendor.is_some());
-    let fallback = if name == Some(found.model.as_str()) { CpuFallback::Forbid } else { CpuFallback::Allow };
+    let fallback =
+        if models.is_some() || name == Some(found.model.as_str()) { CpuFallback::Forbid } else { CpuFallback::Allow };
     let mut cpu = guest(&found.model, fallback, vendor.filter(|_| all_say));
     let feature = |policy| move |name: String| CpuFeature { policy, name };
     cpu.features.extend(found.require.into_iter().map(feature(CpuPolicy::Require)));
@@ -144,6 +211,75 @@ pub fn compare(map: &CpuMap, host: &CpuFacts, cpu: &CpuDocument) -> Result<CpuCo
     } else {
         Ok(CpuComparison::Superset)
     }
+}
+
+/// How what an emulator calls this host's model compares; both are of the architecture of the map. Vendors are not compared:
+/// an emulator can claim any.
+///
+/// # Errors
+/// `INTERNAL_ERROR` for a model or feature nobody knows.
+pub fn compare_for(map: &CpuMap, cpus: &Cpus, host: &HostModel, cpu: &CpuDocument) -> Result<CpuComparison> {
+    let mut features = match &host.model {
+        Some(model) => model_of(map, &model.name)?,
+        None => FeatureSet::new(),
+    };
+    for it in &host.features {
+        let feature = feature_of(map, &it.name)?;
+        match it.policy {
+            CpuPolicy::Disable | CpuPolicy::Forbid => features.remove(&feature),
+            CpuPolicy::Require | CpuPolicy::Force | CpuPolicy::Optional => features.insert(feature),
+        };
+    }
+    let mut cpu = cpu.clone();
+    let (model, said) = match &mut cpu {
+        CpuDocument::Known(cpu) => {
+            cpu.vendor = None;
+            let features = cpu.features.iter().map(|it| (it.name.clone(), CpuPolicy::Require));
+            (Some(cpu.model.clone()), features.collect::<Vec<_>>())
+        }
+        CpuDocument::Wanted(cpu) => {
+            (cpu.vendor, cpu.matching) = (None, Some(CpuMatch::Exact));
+            let features = cpu.features.iter().map(|it| (it.name.clone(), it.policy));
+            (cpu.model.as_ref().map(|it| it.name.clone()), features.collect())
+        }
+    };
+    let Some(model) = model else { return Ok(CpuComparison::Superset) };
+    let facts = CpuFacts { vendor: None, signature: None, features };
+    let nobodys = || Error::invalid_arg(format!("unknown CPU model {model}")).in_domain(ErrorDomain::Cpu);
+    match (map.model(&model), cpus.models.iter().find(|it| it.name == model)) {
+        (None, None) => Err(Error::internal(format!("Unknown CPU model {model}")).in_domain(ErrorDomain::Cpu)),
+        // A model that can be had, with nothing on top: nobody has to look closer.
+        (_, Some(it)) if it.unavailable.is_empty() && said.iter().all(|(_, it)| *it == CpuPolicy::Disable) => {
+            Ok(CpuComparison::Superset)
+        }
+        (Some(known), _) if known.judged_by_map => compare(map, &facts, &cpu),
+        (Some(_), Some(it)) => {
+            let asked = if matches!(cpu, CpuDocument::Known(_)) { &[][..] } else { &said };
+            usable(map, &facts, it, asked)
+        }
+        (Some(_), None) | (None, Some(_)) => Err(nobodys()),
+    }
+}
+
+/// Whether nothing blocks a model of an emulator, given what is said of features beside it.
+fn usable(map: &CpuMap, host: &CpuFacts, model: &EmulatedModel, said: &[(String, CpuPolicy)]) -> Result<CpuComparison> {
+    let off = |name: &str| {
+        let is_off = |policy: &CpuPolicy| matches!(policy, CpuPolicy::Disable | CpuPolicy::Forbid);
+        said.iter().any(|(feature, policy)| feature == name && is_off(policy))
+    };
+    let blockers = model.unavailable.iter().map(|it| map.name_of(it).to_owned());
+    let mut missing: Vec<String> = blockers.filter(|it| !off(it)).collect();
+    for (name, policy) in said {
+        let has = host.features.contains(&feature_of(map, name)?);
+        if *policy == CpuPolicy::Require && !has {
+            missing.push(name.clone());
+        }
+    }
+    if missing.is_empty() {
+        return Ok(CpuComparison::Superset);
+    }
+    let text = format!("Host CPU does not provide required features: {}", missing.join(", "));
+    Ok(CpuComparison::Incompatible(text))
 }
 
 /// What is said of features, by what it means for the host.

@@ -53,6 +53,8 @@ pub struct Model {
     pub signatures: Vec<MapSignature>,
     /// What it has and always had. What hypervisors gave it later is left out: it has to be said of each CPU.
     pub features: FeatureSet,
+    /// Whether an emulator can run it is found out by the map alone, as it was before emulators could be asked.
+    pub judged_by_map: bool,
     /// What it had once.
     pub removed: FeatureSet,
 }
@@ -143,6 +145,7 @@ impl CpuMap {
         let mut model = Model { name: it.name, ..base.cloned().unwrap_or_default() };
         (model.decode_host, model.decode_guest) =
             it.decode.map_or((true, true), |it| (it.host.is_on(), it.guest.is_on()));
+        model.judged_by_map = it.partial_check.as_deref() == Some("compat");
         model.vendor = it.vendor.or(model.vendor);
         if !it.signatures.is_empty() {
             model.signatures = it.signatures;

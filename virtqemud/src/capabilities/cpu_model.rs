@@ -78,16 +78,23 @@ pub fn describe_guest(map: &CpuMap, cpu: &CpuFacts, models: &[CpuModel]) -> Opti
     })
 }
 
-/// Describes a CPU by whichever model is nearest, no hypervisor asked; by `preferred` if that is one for guests.
+/// Describes a CPU by whichever model is nearest, of those a hypervisor has where one is asked; by `preferred` if that is one
+/// for guests.
 #[must_use]
-pub fn describe_any(map: &CpuMap, cpu: &CpuFacts, preferred: Option<&str>) -> Option<Description> {
-    // Whether it has what the model once had is said in any case.
-    let try_model = |model| candidate(cpu, model, &model.removed.difference(&cpu.features).copied().collect());
+pub fn describe_any(
+    map: &CpuMap,
+    cpu: &CpuFacts,
+    preferred: Option<&str>,
+    models: Option<&[CpuModel]>,
+) -> Option<Description> {
+    let try_model = |model| described(map, cpu, model, models);
+    let is_had = |model: &Model| models.is_none_or(|it| it.iter().any(|it| it.name == model.name));
     let is_foreign = |model: &Model| cpu.vendor.is_some() && model.vendor.is_some() && model.vendor != cpu.vendor;
-    let preferred = preferred.and_then(|it| map.model(it)).filter(|it| it.decode_guest && !is_foreign(it));
+    let preferred =
+        preferred.and_then(|it| map.model(it)).filter(|it| it.decode_guest && is_had(it) && !is_foreign(it));
     let mut found = match preferred {
         Some(model) => description(map, &try_model(model)),
-        None => nearest(map, cpu, |model| model.decode_guest.then(|| try_model(model)))?,
+        None => nearest(map, cpu, |model| (model.decode_guest && is_had(model)).then(|| try_model(model)))?,
     };
     // That comes last here, whatever its place in the map (observed).
     let had = |name: &String| {
@@ -98,6 +105,14 @@ pub fn describe_any(map: &CpuMap, cpu: &CpuFacts, preferred: Option<&str>) -> Op
     disable.extend(last);
     found.disable = disable;
     Some(found)
+}
+
+/// What the model once had is said in any case, and so is what blocks it in a hypervisor that has `models`.
+fn described<'m>(map: &CpuMap, cpu: &CpuFacts, model: &'m Model, models: Option<&[CpuModel]>) -> Candidate<'m> {
+    let known = models.into_iter().flatten().find(|it| it.name == model.name);
+    let blockers = known.into_iter().flat_map(|it| &it.unavailable).filter_map(|it| map.qemu_feature(it));
+    let gone = model.removed.difference(&cpu.features).copied();
+    candidate(cpu, model, &gone.chain(blockers).collect())
 }
 
 fn candidate<'m>(cpu: &CpuFacts, model: &'m Model, blockers: &FeatureSet) -> Candidate<'m> {

@@ -74,7 +74,8 @@ pub fn place(address: Option<&Address>, acpi_index: Option<u32>, cx: &Cx<'_>) ->
             place.bus = Some(format!("{}.0", cx.controller_name(ControllerKind::Ccid, it.controller)?));
         }
         Some(Address::VirtioMmio | Address::Unassigned | Address::Drive(_) | Address::Dimm(_)) => {}
-        Some(Address::SpaprVio(_) | Address::VirtioS390 | Address::Ccw(_)) => {
+        Some(Address::SpaprVio(_)) => return Err(Error::internal("Unexpected address type 'spapr-vio'")),
+        Some(Address::VirtioS390 | Address::Ccw(_)) => {
             return Err(Error::unsupported_config("addresses of machines other than PCs are not supported yet"));
         }
     }

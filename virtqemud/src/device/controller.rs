@@ -2,6 +2,7 @@
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::Address;
+use virtbus_schema::domain::device::address::SpaprVioAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerDriver, ControllerKind, ControllerTarget};
 use virtbus_schema::xml::OnOff;
 
@@ -61,6 +62,8 @@ props! {
         place: Place,
     }
 
+    struct OnSpapr { driver: &'static str, id: String, reg: Option<u64> }
+
     struct Plain { driver: &'static str, id: String, #[serde(flatten)] place: Place }
 }
 
@@ -92,6 +95,12 @@ impl QemuDevice for Controller {
         let id = alias::of(self)?.to_owned();
         let index = index.unwrap_or(0);
         let model = model.as_deref();
+        if let Some(Address::SpaprVio(SpaprVioAddress { reg })) = info.address
+            && *kind == ControllerKind::Scsi
+        {
+            let device = OnSpapr { driver: "spapr-vscsi", id: id.clone(), reg };
+            return Ok(vec![Part::device(id, &device)?]);
+        }
         let place = place(info.address.as_ref(), info.acpi_index, cx)?;
         match kind {
             ControllerKind::Pci => {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use virtbus_api::{
     Error, ParamValue, Result, TypedParam,
     flags::BaselineFlags,
-    hypervisor::{CpuComparison, Node, NodeInfo, node::CpuMap},
+    hypervisor::{CpuComparison, Emulated, Node, NodeInfo, node::CpuMap},
 };
 use virtbus_host::{cpu, memory};
 use virtbus_schema::{
@@ -100,6 +100,14 @@ impl Node for Qemu {
 
     async fn baseline_cpu(&self, cpus: Vec<KnownCpu>, flags: BaselineFlags) -> Result<Cpu> {
         self.shared.documents.baseline_cpu(cpus, flags).await
+    }
+
+    async fn compare_cpu_for(&self, of: Emulated<'_>, cpu: CpuDocument) -> Result<CpuComparison> {
+        self.shared.documents.compare_cpu_for(&self.shared.capabilities, of, &cpu).await
+    }
+
+    async fn baseline_cpu_for(&self, of: Emulated<'_>, cpus: Vec<CpuDocument>, flags: BaselineFlags) -> Result<Cpu> {
+        self.shared.documents.baseline_cpu_for(&self.shared.capabilities, of, &cpus, flags).await
     }
 
     async fn cpu_models(&self, arch: &str) -> Result<Vec<String>> {

@@ -104,7 +104,7 @@ fn custom(cpu: &mut Cpu, cpus: &Cpus, map: Option<&CpuMap>, kvm: bool) -> Result
     let Some(model) = cpu.model.as_ref().filter(|it| !it.name.is_empty()) else { return Ok(()) };
     let of_qemu = cpus.models.iter().find(|it| it.name == model.name);
     let of_map = map.and_then(|map| map.model(&model.name));
-    if of_qemu.is_none() && of_map.is_none() {
+    if of_map.is_none() && (of_qemu.is_none() || map.is_some()) {
         return Err(Error::internal(format!("Unknown CPU model {}", model.name)));
     }
     let disabled = |name: &str| {

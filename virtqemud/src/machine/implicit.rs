@@ -61,7 +61,7 @@ fn root(controllers: &mut Vec<Controller>, model: &str) -> Result<()> {
             controller::insert(controllers, root);
             Ok(())
         }
-        Some(it) => match it.model.get_or_insert_with(|| model.to_owned()) {
+        Some(it) => match it.model.as_deref().unwrap_or("(null)") {
             found if found == model => Ok(()),
             found => Err(Error::xml(format!(
                 "The PCI controller with index='0' must be model='{model}' for this machine type, but model='{found}' was found instead"

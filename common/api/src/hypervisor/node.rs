@@ -139,12 +139,7 @@ pub trait Node: Send + Sync {
     }
 
     /// The most that guests of this kind can have of all of these CPUs.
-    async fn baseline_cpu_for(
-        &self,
-        _of: Emulated<'_>,
-        _cpus: Vec<CpuDocument>,
-        _flags: BaselineFlags,
-    ) -> Result<Cpu> {
+    async fn baseline_cpu_for(&self, _of: Emulated<'_>, _cpus: Vec<CpuDocument>, _flags: BaselineFlags) -> Result<Cpu> {
         Err(Error::no_support("virConnectBaselineHypervisorCPU"))
     }
 

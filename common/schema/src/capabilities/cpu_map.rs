@@ -141,6 +141,9 @@ pub struct MapModel {
     /// Where it may be named when a CPU is described.
     #[xml(child)]
     pub decode: Option<MapDecode>,
+    /// `compat`: whether a hypervisor can run it is found out by the map, not by asking the hypervisor.
+    #[xml(attr = "check/@partial")]
+    pub partial_check: Option<String>,
     /// The model it starts from.
     #[xml(attr = "model/@name")]
     pub base: Option<String>,

@@ -4,7 +4,7 @@ use virtbus_xml::{CpuSet, Error, ErrorKind, Node, OnOff, Size, Unit, Xml, XmlEnu
 
 /// `<cpu>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = Cpu::check, form = Cpu::form)]
+#[xml(check = Cpu::check)]
 pub struct Cpu {
     #[xml(attr, fault = Unsupported)]
     pub mode: Option<CpuMode>,
@@ -70,15 +70,6 @@ impl Cpu {
             (self.mode, self.matching) = (None, None);
         }
         Ok(())
-    }
-
-    /// Features are of a model, unless they are of the host's.
-    fn form(node: Node<'_>) -> Result<(), Error> {
-        let custom = node.attr("mode").is_none_or(|it| it.value() == "custom");
-        match node.child("feature") {
-            Some(_) if custom && node.child("model").is_none() => Err(node.missing("model")),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -85,7 +85,8 @@ impl Os {
             self.init_args.clear();
             self.init_env.clear();
         }
-        // An option block that says nothing is not written back.
+        // What says nothing is not written back.
+        self.bootmenu = self.bootmenu.take().filter(|it| it.enable.is_some());
         if self.bios.as_ref().is_some_and(|it| it.useserial.is_none() && it.reboot_timeout.is_none()) {
             self.bios = None;
         }
@@ -294,8 +295,7 @@ pub struct BootMenu {
 impl BootMenu {
     /// What is not on is off, and waits for nothing.
     fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
-        self.enable = Some(self.enable.unwrap_or(YesNo::No));
-        if self.enable == Some(YesNo::No) {
+        if self.enable != Some(YesNo::Yes) {
             self.timeout = None;
         }
         Ok(())

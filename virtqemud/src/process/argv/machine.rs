@@ -1,5 +1,6 @@
 //! `-machine`, `-accel`, power management, threads, and other options of the board.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use virtbus_api::{Error, Result};
@@ -140,8 +141,8 @@ pub(super) fn iothreads(domain: &Domain, line: &mut CommandLine) -> Result<()> {
     // Threads that are only counted get the lowest numbers that are free.
     let mut threads = domain.iothreadids.clone();
     let wanted = domain.iothreads.and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
-    while threads.len() < wanted {
-        let Some(id) = (1..).find(|id| !threads.iter().any(|it| it.id == *id)) else { break };
+    let listed: BTreeSet<u32> = threads.iter().map(|it| it.id).collect();
+    for id in (1..).filter(|it| !listed.contains(it)).take(wanted.saturating_sub(threads.len())) {
         threads.push(IoThread { id, thread_pool_min: None, thread_pool_max: None, poll: None });
     }
     for it in &threads {

@@ -93,7 +93,7 @@ pub struct MemoryDeviceSource {
     pub nodemask: Option<CpuSet>,
     #[xml(child)]
     pub pagesize: Option<Size>,
-    #[xml(child)]
+    #[xml(child, form = crate::forms::absolute)]
     pub path: Option<String>,
     #[xml(child)]
     pub alignsize: Option<Size>,
@@ -103,6 +103,7 @@ pub struct MemoryDeviceSource {
 
 /// `<target>`: what the guest sees.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = MemoryDeviceTarget::form)]
 pub struct MemoryDeviceTarget {
     #[xml(attr = "dynamicMemslots")]
     pub dynamic_memslots: Option<YesNo>,
@@ -127,4 +128,14 @@ pub struct MemoryDeviceTarget {
     pub readonly: bool,
     #[xml(attr = "address/@base")]
     pub base: Option<Hex<1>>,
+}
+
+impl MemoryDeviceTarget {
+    /// A label has a size.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        match node.child("label").filter(|it| it.child("size").is_none()) {
+            Some(label) => Err(label.missing("size")),
+            None => Ok(()),
+        }
+    }
 }
