@@ -1,6 +1,5 @@
 //! A tap whose other end is nobody's here: a script plugs it in, or it was made beforehand by an administrator.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -71,7 +70,7 @@ fn give_addresses(card: &Interface, name: &str) -> Result<()> {
     };
     let mut netlink = Netlink::open().map_err(|error| refused(&error))?;
     for ip in &source.ips {
-        let address = IpAddr::from(ip.address);
+        let address = ip.address;
         let all = if address.is_ipv6() { 64 } else { 24 };
         let prefix = ip.prefix.and_then(|it| u8::try_from(it).ok()).unwrap_or(all);
         netlink.add_address(name, address, prefix, true).map_err(|error| refused(&error))?;
