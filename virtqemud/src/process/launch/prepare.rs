@@ -11,7 +11,8 @@ use std::sync::Arc;
 use virtbus_api::{Error, ErrorCode, Result, flags::StartFlags, hypervisor::State, storage::SecretValue};
 use virtbus_host::pci::SYS;
 use virtbus_host::process::Spawn;
-use virtbus_schema::domain::{Domain, device::graphics::Graphics};
+use virtbus_schema::domain::Domain;
+use virtbus_schema::domain::device::{graphics::Graphics, interface::Interface};
 use virtbus_schema::xml::YesNo;
 
 use super::{
@@ -100,6 +101,10 @@ impl Prepared {
     }
 }
 
+fn bridge_of(card: &Interface) -> Option<String> {
+    card.source.as_ref().and_then(|it| it.bridge.clone())
+}
+
 fn prepare(
     mut claims: Claims,
     caps: &QemuCaps,
@@ -108,7 +113,14 @@ fn prepare(
     flags: StartFlags,
 ) -> Result<(Prepared, Vec<Plan>)> {
     let shared = &Arc::clone(claims.shared());
+    let plugged: Vec<_> = document.devices.interfaces.iter().map(bridge_of).collect();
     machine::complete(&mut document, caps, &shared.config.layout.nvram)?;
+    // A definition has no bridge behind a network; what is about to run has.
+    for (card, bridge) in document.devices.interfaces.iter_mut().zip(plugged) {
+        if let Some(source) = &mut card.source {
+            source.bridge = bridge;
+        }
+    }
     let places = Places::new(shared, &claims.short_name);
     disk::read_chains(&mut document)?;
     usb::settle(&mut document)?;
