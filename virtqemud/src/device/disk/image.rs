@@ -404,7 +404,11 @@ fn image_nodes(
         discard_no_unref: driver.and_then(|it| it.discard_no_unref).filter(|_| image.top).map(OnOff::is_on),
         data_file,
         file: top,
-        backing: below,
+        // Other formats have no image below, and QEMU does not take even the word.
+        backing: match below {
+            Below::End if !matches!(format, "qcow2" | "qcow" | "qed" | "vmdk") => Below::Unsaid,
+            below => below,
+        },
     };
     parts.push(Part::blockdev(format_name.clone(), &node)?);
     Ok((parts, format_name))
