@@ -250,7 +250,9 @@ fn default_class(device: &str, whole: &Rate, floors: u64) -> String {
 }
 
 async fn fair(device: &str, class: u16) {
-    let command = format!("qdisc replace dev {device} parent 1:{class:x} handle {class:x}: sfq perturb 10\n");
+    // The device's own queue is 1.
+    let handle = class.max(2);
+    let command = format!("qdisc replace dev {device} parent 1:{class:x} handle {handle:x}: sfq perturb 10\n");
     if let Err(error) = run(device, &command, "").await {
         tracing::debug!("connections do not share their rate evenly: {error}");
     }
