@@ -18,6 +18,7 @@ pub mod error;
 
 mod admin;
 mod console;
+mod cpu;
 mod domain;
 mod guest;
 mod job;
@@ -56,6 +57,7 @@ pub type Network = dyn NetworkDriver;
 pub fn routes() -> Routes<Hypervisor> {
     session::routes()
         .and(node::routes())
+        .and(cpu::routes())
         .and(domain::routes())
         .and(job::routes())
         .and(guest::routes())

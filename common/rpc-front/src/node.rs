@@ -1,22 +1,16 @@
 //! The host and its hypervisor.
 
-use virtbus_api::{
-    Error, ErrorDomain, document,
-    flags::{BaselineFlags, CompareFlags},
-    hypervisor::Emulated,
-};
+use virtbus_api::{Error, ErrorDomain};
 use virtbus_proto::{
     Procedure,
     table::{
-        ConnectBaselineCpu, ConnectBaselineCpuReply, ConnectBaselineHypervisorCpu, ConnectBaselineHypervisorCpuReply,
-        ConnectCompareCpu, ConnectCompareCpuReply, ConnectCompareHypervisorCpu, ConnectCompareHypervisorCpuReply,
-        ConnectGetCapabilities, ConnectGetCapabilitiesReply, ConnectGetCpuModelNames, ConnectGetCpuModelNamesReply,
-        ConnectGetDomainCapabilities, ConnectGetDomainCapabilitiesReply, ConnectGetHostname, ConnectGetHostnameReply,
-        ConnectGetLibVersion, ConnectGetLibVersionReply, ConnectGetMaxVcpus, ConnectGetMaxVcpusReply, ConnectGetType,
-        ConnectGetTypeReply, ConnectGetVersion, ConnectGetVersionReply, NodeGetCellsFreeMemory,
-        NodeGetCellsFreeMemoryReply, NodeGetCpuMap, NodeGetCpuMapReply, NodeGetCpuStats, NodeGetCpuStatsReply,
-        NodeGetFreeMemory, NodeGetFreeMemoryReply, NodeGetInfo, NodeGetMemoryParameters, NodeGetMemoryParametersReply,
-        NodeGetMemoryStats, NodeGetMemoryStatsReply, NodeGetSecurityModel, NodeGetSecurityModelReply,
+        ConnectGetCapabilities, ConnectGetCapabilitiesReply, ConnectGetDomainCapabilities,
+        ConnectGetDomainCapabilitiesReply, ConnectGetHostname, ConnectGetHostnameReply, ConnectGetLibVersion,
+        ConnectGetLibVersionReply, ConnectGetMaxVcpus, ConnectGetMaxVcpusReply, ConnectGetType, ConnectGetTypeReply,
+        ConnectGetVersion, ConnectGetVersionReply, NodeGetCellsFreeMemory, NodeGetCellsFreeMemoryReply, NodeGetCpuMap,
+        NodeGetCpuMapReply, NodeGetCpuStats, NodeGetCpuStatsReply, NodeGetFreeMemory, NodeGetFreeMemoryReply,
+        NodeGetInfo, NodeGetMemoryParameters, NodeGetMemoryParametersReply, NodeGetMemoryStats,
+        NodeGetMemoryStatsReply, NodeGetSecurityModel, NodeGetSecurityModelReply,
     },
     types::{NodeCpuStat, NodeMemoryStat},
     xdr::Chars,
@@ -104,51 +98,6 @@ pub(crate) fn routes() -> Routes<Hypervisor> {
             let (emulator, arch, machine) = (a.emulatorbin.as_deref(), a.arch.as_deref(), a.machine.as_deref());
             let it = cx.driver.domain_capabilities(emulator, arch, machine, a.virttype.as_deref()).await?;
             Ok(ConnectGetDomainCapabilitiesReply { capabilities: it.to_xml() })
-        })
-        .on(|cx, a: ConnectCompareCpu| async move {
-            let flags: CompareFlags = from_wire::flags(&a, a.flags)?;
-            let found =
-                cx.driver.compare_cpu(document::parse_cpu(&a.xml, flags.contains(CompareFlags::VALIDATE_XML))?).await?;
-            Ok(ConnectCompareCpuReply { result: found.answer(flags)? })
-        })
-        .on(|cx, a: ConnectBaselineCpu| async move {
-            let flags: BaselineFlags = from_wire::flags(&a, a.flags)?;
-            let read = a.xml_cpus.iter().map(|it| document::parse_known_cpu(it)).collect::<virtbus_api::Result<_>>()?;
-            let cpu = cx.driver.baseline_cpu(read, flags).await?;
-            Ok(ConnectBaselineCpuReply { cpu: document::format_cpu(&cpu) })
-        })
-        .on(|cx, a: ConnectCompareHypervisorCpu| async move {
-            let flags: CompareFlags = from_wire::flags(&a, a.flags)?;
-            let of = Emulated {
-                emulator: a.emulator.as_deref(),
-                arch: a.arch.as_deref(),
-                machine: a.machine.as_deref(),
-                virt: a.virttype.as_deref(),
-            };
-            let found = cx
-                .driver
-                .compare_cpu_for(of, document::parse_cpu(&a.xml_cpu, flags.contains(CompareFlags::VALIDATE_XML))?)
-                .await?;
-            Ok(ConnectCompareHypervisorCpuReply { result: found.answer(flags)? })
-        })
-        .on(|cx, a: ConnectBaselineHypervisorCpu| async move {
-            let flags: BaselineFlags = from_wire::flags(&a, a.flags)?;
-            let of = Emulated {
-                emulator: a.emulator.as_deref(),
-                arch: a.arch.as_deref(),
-                machine: a.machine.as_deref(),
-                virt: a.virttype.as_deref(),
-            };
-            let read =
-                a.xml_cpus.iter().map(|it| document::parse_cpu(it, false)).collect::<virtbus_api::Result<_>>()?;
-            let cpu = cx.driver.baseline_cpu_for(of, read, flags).await?;
-            Ok(ConnectBaselineHypervisorCpuReply { cpu: document::format_cpu(&cpu) })
-        })
-        .on(|cx, a: ConnectGetCpuModelNames| async move {
-            from_wire::no_flags(&a, a.flags)?;
-            let models = cx.driver.cpu_models(&a.arch).await?;
-            let ret = to_wire::count(models.len());
-            Ok(ConnectGetCpuModelNamesReply { models: if a.need_results == 0 { Vec::new() } else { models }, ret })
         })
 }
 
