@@ -16,11 +16,14 @@ use xtask::console::Console;
 use xtask::guest::{CMDLINE, PROMPT};
 
 use super::fixture::Fixtures;
-use super::{BOOT, SOON, included};
+use super::{BOOT, included};
 
 /// What finding a device does not need is left out of the kernel's start: tests of its cryptography, of its timer and clock, and
 /// what protects one program from another.
 const QUICK: &str = "cryptomgr.notests mitigations=off tsc=reliable no_timer_check";
+
+/// How long finding a device, a command or an end may take on a machine that does much else: USB is slow there.
+const SOON: Duration = Duration::from_secs(60);
 
 /// The port with the shell. Its number is given: the reference counts on from a second port that has one.
 const USUAL: &str = "<serial type='pty'><target port='0'/></serial><console type='pty'/>";
