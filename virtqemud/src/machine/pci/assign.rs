@@ -109,11 +109,19 @@ fn name_of(model: Model) -> &'static str {
     }
 }
 
+/// The highest number of a PCI bus: it has eight bits.
+const MOST_BUSES: u32 = 255;
+
 /// The buses of the controllers there are. A hole in their numbers is filled with what the board has most of.
 fn buses_of(domain: &Domain, board: Board, growing: bool) -> Result<Buses> {
     let mut buses = Buses::new(growing);
     let controllers = || domain.devices.controllers.iter().filter(|it| it.kind == ControllerKind::Pci);
     let last = controllers().filter_map(|it| it.index).max().unwrap_or(0);
+    if last > MOST_BUSES {
+        return Err(Error::internal(format!(
+            "a PCI slot is needed for each bus up to index {last} of a PCI controller, but a guest has no more than {MOST_BUSES}"
+        )));
+    }
     for index in 0..=last {
         let mut here = controllers().filter(|it| it.index == Some(index));
         let Some(found) = here.next() else {
