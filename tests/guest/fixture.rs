@@ -58,16 +58,10 @@ impl<'a> Fixtures<'a> {
         Ok(made)
     }
 
+    /// What is read and written.
     fn make(&mut self, name: &str) -> Result<String, String> {
         let file = |this: &Self, name: &str| this.directory().join(name).display().to_string();
         match name {
-            // A directory of the row's own.
-            "dir" => Ok(self.directory().display().to_string()),
-            // Where the daemon keeps what runs.
-            "run" => Ok(self.world.stack.root().join("run/libvirt/qemu").display().to_string()),
-            // The row's own name, for what must be unique on the host.
-            "unique" => Ok(format!("virtbus-{}-{}", std::process::id(), self.row)),
-            "user" => Ok("libvirt-qemu".to_owned()),
             // Images that begin with the word `virtbus-disk`.
             "raw" | "second" | "third" => Ok(self.image(name)),
             "qcow2" => {
@@ -103,15 +97,6 @@ impl<'a> Fixtures<'a> {
                 self.run("qemu-img", &[&["create", "-q", "--object", &secret], options, &[&path, &size]].concat())?;
                 Ok(path)
             }
-            "secret" => {
-                let usage = "<usage type='volume'><volume>/encrypted</volume></usage>";
-                let document = format!("<secret ephemeral='no' private='no'><uuid>{SECRET}</uuid>{usage}</secret>");
-                self.world.write("secret.xml", &document);
-                self.world.try_virsh(Door::Proxy, &["secret-define", "secret.xml"])?;
-                self.world.write("passphrase", PASSPHRASE);
-                self.world.try_virsh(Door::Proxy, &["secret-set-value", SECRET, "--plain", "--file", "passphrase"])?;
-                Ok(SECRET.to_owned())
-            }
             // A block device of the host's.
             "loop" => {
                 let raw = self.image("loop.raw");
@@ -128,14 +113,28 @@ impl<'a> Fixtures<'a> {
                 self.world.try_virsh(Door::Proxy, &["vol-create-as", &name, "disk", "8M", "--format", "qcow2"])?;
                 Ok(name)
             }
-            // A directory with a file `greeting`.
-            "shared" => {
-                let path = self.directory().join("shared");
-                fs::create_dir_all(&path).map_err(|why| why.to_string())?;
-                fs::write(path.join("greeting"), "hello from the host\n").map_err(|why| why.to_string())?;
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).map_err(|why| why.to_string())?;
-                Ok(path.display().to_string())
+            // A file of a memory device's size.
+            "pmem" => {
+                let path = file(self, name);
+                self.run("truncate", &["-s", "134217728", &path])?;
+                Ok(path)
             }
+            // An ACPI table: a header of 36 bytes whose bytes add up to nothing.
+            "slic" => {
+                let path = file(self, name);
+                let mut table = *b"SLIC\x24\0\0\0\x01\0VBUS  VIRTBUS \x01\0\0\0VBUS\x01\0\0\0";
+                table[9] = table.iter().fold(0u8, |sum, it| sum.wrapping_sub(*it));
+                fs::write(&path, table).map_err(|why| why.to_string())?;
+                Ok(path)
+            }
+            _ => self.make_server(name),
+        }
+    }
+
+    /// What answers at a port, a socket or a pipe.
+    fn make_server(&mut self, name: &str) -> Result<String, String> {
+        let file = |this: &Self, name: &str| this.directory().join(name).display().to_string();
+        match name {
             // A disk served by NBD at a port, and at a socket.
             "nbdport" => {
                 let raw = self.image("nbd.raw");
@@ -204,19 +203,36 @@ impl<'a> Fixtures<'a> {
                     Err(String::from_utf8_lossy(&out.stderr).into_owned())
                 }
             }
-            // A file of a memory device's size.
-            "pmem" => {
-                let path = file(self, name);
-                self.run("truncate", &["-s", "134217728", &path])?;
-                Ok(path)
+            _ => self.make_other(name),
+        }
+    }
+
+    /// Names, directories, days.
+    fn make_other(&mut self, name: &str) -> Result<String, String> {
+        match name {
+            // A directory of the row's own.
+            "dir" => Ok(self.directory().display().to_string()),
+            // Where the daemon keeps what runs.
+            "run" => Ok(self.world.stack.root().join("run/libvirt/qemu").display().to_string()),
+            // The row's own name, for what must be unique on the host.
+            "unique" => Ok(format!("virtbus-{}-{}", std::process::id(), self.row)),
+            "user" => Ok("libvirt-qemu".to_owned()),
+            "secret" => {
+                let usage = "<usage type='volume'><volume>/encrypted</volume></usage>";
+                let document = format!("<secret ephemeral='no' private='no'><uuid>{SECRET}</uuid>{usage}</secret>");
+                self.world.write("secret.xml", &document);
+                self.world.try_virsh(Door::Proxy, &["secret-define", "secret.xml"])?;
+                self.world.write("passphrase", PASSPHRASE);
+                self.world.try_virsh(Door::Proxy, &["secret-set-value", SECRET, "--plain", "--file", "passphrase"])?;
+                Ok(SECRET.to_owned())
             }
-            // An ACPI table: a header of 36 bytes whose bytes add up to nothing.
-            "slic" => {
-                let path = file(self, name);
-                let mut table = *b"SLIC\x24\0\0\0\x01\0VBUS  VIRTBUS \x01\0\0\0VBUS\x01\0\0\0";
-                table[9] = table.iter().fold(0u8, |sum, it| sum.wrapping_sub(*it));
-                fs::write(&path, table).map_err(|why| why.to_string())?;
-                Ok(path)
+            // A directory with a file `greeting`.
+            "shared" => {
+                let path = self.directory().join("shared");
+                fs::create_dir_all(&path).map_err(|why| why.to_string())?;
+                fs::write(path.join("greeting"), "hello from the host\n").map_err(|why| why.to_string())?;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).map_err(|why| why.to_string())?;
+                Ok(path.display().to_string())
             }
             // The day in ten days.
             "tendays" => self.run("date", &["-u", "-d", "+10 days", "+%F"]),

@@ -6,6 +6,8 @@
 //!
 //! Text in braces is a fixture (see `fixture.rs`); it may stand in the document, in commands and in what is expected.
 
+#![allow(clippy::print_stderr, reason = "a table says how long each of its rows took")]
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
