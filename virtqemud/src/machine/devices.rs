@@ -45,7 +45,7 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     }
     on_usb(&domain.devices)?;
     disk::defaults(&mut domain.devices.disks)?;
-    implicit::drive_controllers(&mut domain.devices);
+    implicit::drive_controllers(&mut domain.devices)?;
     super::hostdev::places(&mut domain.devices);
     super::port::controllers(&mut domain.devices);
     implicit::card_readers(&mut domain.devices);

@@ -118,8 +118,14 @@ pub(super) fn card_readers(devices: &mut Devices) {
     }
 }
 
+/// The number of the last controller that is made for a drive: no board has slots for more.
+const MOST_CONTROLLERS: u32 = 255;
+
 /// Controllers for the drives, by the addresses these have.
-pub(super) fn drive_controllers(devices: &mut Devices) {
+///
+/// # Errors
+/// An address names a controller that no board has a slot for.
+pub(super) fn drive_controllers(devices: &mut Devices) -> Result<()> {
     let kinds = [
         (DiskBus::Scsi, ControllerKind::Scsi),
         (DiskBus::Fdc, ControllerKind::Fdc),
@@ -133,8 +139,14 @@ pub(super) fn drive_controllers(devices: &mut Devices) {
                 _ => None,
             });
         let Some(last) = numbers.max() else { continue };
+        if last > MOST_CONTROLLERS {
+            return Err(Error::internal(format!(
+                "the address of a drive names {kind} controller {last}, and no board has slots for more than {MOST_CONTROLLERS}"
+            )));
+        }
         for index in 0..=last {
             controller::ensure(&mut devices.controllers, kind, index);
         }
     }
+    Ok(())
 }
