@@ -4,8 +4,8 @@
 //!
 //! One machine serves all walks of a run, one after another. `WHO=reference` runs the reference instead.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+#![allow(clippy::print_stderr, reason = "what the lab logged is for whoever reads the failure")]
 
-use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn walk(name: &str) {
     let said = lab.run(&parts.concat(), PATIENCE).expect("the lab");
     let logs = lab.run("tail -n 40 /run/*.log; dmesg | tail -n 20", PATIENCE).expect("the lab").out;
     let shown = std::panic::catch_unwind(|| {
-        check_file(Path::new("lab").join(format!("{name}.txt")).to_str().unwrap(), &said.out)
+        check_file(&format!("lab/{name}.txt"), &said.out);
     });
     if let Err(difference) = shown {
         eprintln!("{}\n{logs}", said.err);
