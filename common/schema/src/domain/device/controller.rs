@@ -185,13 +185,13 @@ pub enum PciControllerModelName {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = ControllerTarget::check)]
 pub struct ControllerTarget {
-    #[xml(attr = "chassisNr", form = crate::forms::byte)]
+    #[xml(attr = "chassisNr", form = crate::forms::uint8)]
     pub chassis_nr: Option<u32>,
-    #[xml(attr, form = crate::forms::byte)]
+    #[xml(attr, form = crate::forms::uint8)]
     pub chassis: Option<u32>,
-    #[xml(attr, hex = 1, form = crate::forms::byte)]
+    #[xml(attr, hex = 1, form = crate::forms::uint8)]
     pub port: Option<u32>,
-    #[xml(attr = "busNr", form = crate::forms::byte)]
+    #[xml(attr = "busNr", form = crate::forms::uint8)]
     pub bus_nr: Option<u32>,
     #[xml(attr)]
     pub index: Option<u32>,
