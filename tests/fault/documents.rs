@@ -8,6 +8,8 @@ use xtask::client::{Client, Refused};
 
 use super::{client, empty_domain};
 
+const INTERNAL: i32 = 1;
+const OVERFLOW: i32 = 82;
 const NO_NAME: i32 = 21;
 const XML_ERROR: i32 = 27;
 const CONFIG_UNSUPPORTED: i32 = 67;
@@ -57,6 +59,34 @@ fn malformed() {
     check(it, with("<vcpu>many</vcpu>").replace("<vcpu>1</vcpu>", ""), &[XML_ERROR], &["vcpu", "many"]);
     check(it, with("").replace("<name>x<", "<name>a/b<"), &[XML_ERROR], &["name"]);
     assert_eq!(world.virsh(Door::Proxy, &["list", "--all", "--name"]), "");
+}
+
+/// Numbers that a daemon could take for so many things to make: each is refused at once, and it lives.
+#[test]
+fn counts_of_billions() {
+    let world = World::start();
+    let it = &mut client(&world, Door::Direct);
+    for number in ["4294967296", "4294967295", "-1"] {
+        let vcpu = |inside: String| with("").replace("<vcpu>1</vcpu>", &inside);
+        let device = |inside: &str| with(&format!("<devices>{}</devices>", inside.replace('#', number)));
+        check(it, vcpu(format!("<vcpu>{number}</vcpu>")), &[XML_ERROR, CONFIG_UNSUPPORTED], &[]);
+        check(it, vcpu(format!("<vcpu current='{number}'>1</vcpu>")), &[XML_ERROR, CONFIG_UNSUPPORTED], &["vcpu"]);
+        check(it, with(&format!("<iothreads>{number}</iothreads>")), &[XML_ERROR], &["domain"]);
+        let topology = format!("<cpu><topology sockets='{number}' cores='{number}' threads='1'/></cpu>");
+        check(it, with(&topology), &[XML_ERROR, CONFIG_UNSUPPORTED], &[]);
+        let cell = format!("<cpu><numa><cell id='{number}' cpus='0' memory='1'/></numa></cpu>");
+        check(it, with(&cell), &[XML_ERROR], &["domain"]);
+        let port = "<controller type='pci' index='#' model='pcie-root-port'/>";
+        check(it, device(port), &[XML_ERROR, INTERNAL], &[]);
+        let drive = "<disk type='file'><source file='/x'/><target dev='sda' bus='scsi'/>\
+                     <address type='drive' controller='#' bus='0' target='0' unit='0'/></disk>";
+        check(it, device(drive), &[XML_ERROR, INTERNAL], &["controller"]);
+        check(it, device("<shmem name='a'><size unit='E'>#</size></shmem>"), &[XML_ERROR, OVERFLOW], &["shmem"]);
+    }
+    let disks: String =
+        (0..2000).map(|at| format!("<interface type='user'><acpi index='{at}'/></interface>")).collect();
+    check(it, with(&format!("<devices>{disks}</devices>")), &[XML_ERROR, CONFIG_UNSUPPORTED, INTERNAL], &[]);
+    client(&world, Door::Proxy).call(&virtbus_proto::table::node::ConnectGetLibVersion {}).unwrap();
 }
 
 #[test]
