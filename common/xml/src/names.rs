@@ -35,6 +35,10 @@ pub(crate) fn is_declaration(attr: &str) -> bool {
 
 /// Whether a text is a Name of XML 1.0.
 pub(crate) fn is_name(name: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
+    if name.bytes().next().is_some_and(|it| it.is_ascii_alphabetic()) && name.bytes().all(is_plain) {
+        return true;
+    }
     let mut chars = name.chars();
     chars.next().is_some_and(is_start) && chars.all(|c| is_start(c) || is_later(c))
 }

@@ -77,6 +77,11 @@ fn malformed(text: &str, at: usize, message: impl Into<String>) -> Error {
 
 /// The first control character, U+FFFE or U+FFFF; everything else in a `str` is a character of XML.
 fn find_foreign_character(bytes: &[u8]) -> Option<usize> {
+    // Most documents have neither: a look at all bytes without a branch is several times faster than a search.
+    let odd = |byte: &u8| (*byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0xef;
+    if !bytes.iter().fold(false, |found, byte| found | odd(byte)) {
+        return None;
+    }
     bytes.iter().enumerate().position(|(at, byte)| match byte {
         0..=8 | 11 | 12 | 14..=31 => true,
         0xef => bytes.get(at + 1) == Some(&0xbf) && bytes.get(at + 2).is_some_and(|it| *it >= 0xbe),
@@ -228,19 +233,21 @@ impl<'a> Builder<'a> {
             if trimmed.len() == rest.len() {
                 return fail(at, "attributes are not separated by blanks");
             }
-            let Some((name, tail)) = trimmed.split_once('=') else {
+            // Byte by byte: names and values are short.
+            let Some(equals) = trimmed.bytes().position(|it| it == b'=') else {
                 return fail(at, format!("attribute without a value near '{}'", excerpt(trimmed)));
             };
+            let (name, tail) = (&trimmed[..equals], &trimmed[equals + 1..]);
             let name = name.trim_end_matches(is_space);
             if !names::is_name(name) {
                 return fail(at, format!("invalid attribute name '{}'", excerpt(name)));
             }
             let tail = tail.trim_start_matches(is_space);
-            let Some(quote) = tail.chars().next().filter(|it| matches!(it, '"' | '\'')) else {
+            let Some(quote) = tail.bytes().next().filter(|it| matches!(it, b'"' | b'\'')) else {
                 return fail(at, format!("value of attribute '{name}' is not quoted"));
             };
             let body = &tail[1..];
-            let Some(end) = body.find(quote) else {
+            let Some(end) = body.bytes().position(|it| it == quote) else {
                 return fail(at, format!("value of attribute '{name}' is not closed"));
             };
             let value = self.value(at, &body[..end])?;
