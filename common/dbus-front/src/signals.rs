@@ -191,13 +191,17 @@ impl Signals {
         Ok(())
     }
 
-    /// Sends `PropertiesChanged` with what is read; nothing for an object that goes meanwhile.
+    /// Sends `PropertiesChanged` with what is read; nothing for an object that goes meanwhile or that nobody has been told of,
+    /// which comes with its properties.
     async fn changed(
         &self,
         path: &OwnedObjectPath,
         interface: &str,
         read: impl FnOnce() -> virtbus_api::Result<Vec<(&'static str, Variant<'static>)>>,
     ) -> zbus::Result<()> {
+        if !self.announced.contains_key(path) {
+            return Ok(());
+        }
         let Ok(values) = read() else { return Ok(()) };
         let (values, none) = (values.into_iter().collect::<HashMap<_, _>>(), Vec::<&str>::new());
         let emitter = self.emitter(path.clone())?;
@@ -206,7 +210,7 @@ impl Signals {
 
     /// Sends `PropertiesChanged` for a property whose new value is not sent along.
     async fn invalid(&self, path: &OwnedObjectPath, interface: &str, property: &str) -> zbus::Result<()> {
-        if self.objects.one(path.as_str()).is_none() {
+        if !self.announced.contains_key(path) || self.objects.one(path.as_str()).is_none() {
             return Ok(());
         }
         let none = HashMap::<&str, Variant<'_>>::new();

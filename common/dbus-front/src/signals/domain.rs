@@ -48,6 +48,10 @@ impl Signals {
         let path = paths::domain(event.domain.uuid);
         self.appear(&path).await?;
         self.changed(&path, DOMAIN, || properties(driver, event)).await?;
+        // What is not defined is not started with the host either.
+        if it == Lifecycle::UndefinedRemoved {
+            self.invalid(&path, DOMAIN, "Autostart").await?;
+        }
         Connect::domain_event(&self.root()?, path.as_ref(), it.number(), it.detail()).await?;
         self.vanish(&path).await
     }

@@ -1,6 +1,6 @@
 //! What a network's events mean on D-Bus.
 
-use virtbus_api::{NetworkDriver, NetworkEvent, NetworkEventKind};
+use virtbus_api::{NetworkDriver, NetworkEvent, NetworkEventKind, NetworkLifecycle};
 use zbus::Variant;
 
 use super::Signals;
@@ -14,6 +14,10 @@ impl Signals {
             NetworkEventKind::Lifecycle(it) => {
                 self.appear(&path).await?;
                 self.changed(&path, "org.libvirt.Network", || properties(driver, event)).await?;
+                // What is not defined is not started with the host either.
+                if *it == NetworkLifecycle::Undefined {
+                    self.invalid(&path, "org.libvirt.Network", "Autostart").await?;
+                }
                 Connect::network_event(&self.root()?, path.as_ref(), *it as i32).await?;
                 self.vanish(&path).await
             }

@@ -1,6 +1,6 @@
 //! What the events of pools and secrets mean on D-Bus.
 
-use virtbus_api::{PoolEvent, PoolEventKind, SecretEvent, SecretEventKind, StorageDriver};
+use virtbus_api::{PoolEvent, PoolEventKind, PoolLifecycle, SecretEvent, SecretEventKind, StorageDriver};
 use zbus::Variant;
 
 use super::Signals;
@@ -14,6 +14,10 @@ impl Signals {
         match &event.kind {
             PoolEventKind::Lifecycle(it) => {
                 self.changed(&path, "org.libvirt.StoragePool", || properties(driver, event)).await?;
+                // What is not defined is not started with the host either.
+                if *it == PoolLifecycle::Undefined {
+                    self.invalid(&path, "org.libvirt.StoragePool", "Autostart").await?;
+                }
                 Connect::storage_pool_event(&self.root()?, path.as_ref(), *it as i32, 0).await?;
             }
             PoolEventKind::Refresh => StoragePool::refreshed(&self.emitter(path.clone())?).await?,
