@@ -63,7 +63,7 @@ fn volumes() {
 
 #[test]
 fn secrets() {
-    check_through(&[Door::Proxy, Door::Direct, Door::Storage], "secrets.txt");
+    check_through(&[Door::Proxy, Door::Direct, Door::Secret], "secrets.txt");
 }
 
 #[test]
@@ -79,6 +79,7 @@ fn drivers() {
 #[test]
 fn events_of_storage() {
     check_through(&[Door::Proxy, Door::Direct, Door::Storage], "storage-events.txt");
+    check_through(&[Door::Proxy, Door::Direct, Door::Secret], "secret-events.txt");
 }
 
 #[test]

@@ -17,8 +17,10 @@ pub enum Door {
     Proxy,
     /// `virtqemud-sock`.
     Direct,
-    /// `virtstoraged-sock`.
+    /// `virtstoraged-sock`, for pools and volumes.
     Storage,
+    /// `virtstoraged-sock`, for secrets.
+    Secret,
     /// `virtnetworkd-sock`.
     Network,
 }
@@ -33,7 +35,7 @@ impl Door {
         match self {
             Self::Proxy => "libvirt-sock",
             Self::Direct => "virtqemud-sock",
-            Self::Storage => "virtstoraged-sock",
+            Self::Storage | Self::Secret => "virtstoraged-sock",
             Self::Network => "virtnetworkd-sock",
         }
     }
@@ -143,8 +145,12 @@ impl World {
     #[must_use]
     pub fn client(&self, program: &str, door: Door) -> Command {
         let mut command = self.stack.client(program);
-        command.current_dir(self.files()).env("LIBVIRT_DEFAULT_URI", self.stack.uri(door.socket()));
-        command.env("LIBVIRT_READONLY_URI", self.stack.uri(&format!("{}-ro", door.socket())));
+        let uri = |socket: &str| match door {
+            Door::Secret => self.stack.uri_of("secret", socket),
+            _ => self.stack.uri(socket),
+        };
+        command.current_dir(self.files()).env("LIBVIRT_DEFAULT_URI", uri(door.socket()));
+        command.env("LIBVIRT_READONLY_URI", uri(&format!("{}-ro", door.socket())));
         command.env("ROOT", self.stack.root()).env("LC_ALL", "C").env("TZ", "UTC");
         command
     }

@@ -169,6 +169,12 @@ impl Stack {
         } else {
             "qemu"
         };
+        self.uri_of(driver, socket)
+    }
+
+    /// The connection URI for one driver (`secret`, say) of the daemon behind a socket.
+    #[must_use]
+    pub fn uri_of(&self, driver: &str, socket: &str) -> String {
         format!("{driver}+unix:///system?socket={}", self.socket(socket).display())
     }
 
