@@ -82,7 +82,10 @@ mod tests {
     fn a_hook_reads_the_network_and_the_port() {
         let network = Network::parse("<network><name>n</name></network>").expect("a network");
         let text = document(&network, None);
-        assert_eq!(text, "<hookData>\n  <network>\n    <name>n</name>\n  </network>\n</hookData>");
+        assert_eq!(
+            text,
+            "<hookData>\n  <network>\n    <name>n</name>\n    <bridge stp='on' delay='0'/>\n  </network>\n</hookData>"
+        );
         let port = NetworkPort::parse(
             "<networkport><uuid>09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f</uuid><owner><name>d</name>\
              <uuid>09b11c53-8b5c-4eeb-8f00-d84eaa0aaa40</uuid></owner><mac address='52:54:00:00:00:01'/></networkport>",
