@@ -201,7 +201,10 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     }
     let way = Monitor::Path(places.monitor.clone());
     let host = beside::open_shown(&document)?;
-    let ends = Ends { monitor: way, networks: HashMap::new(), host, secrets: Secrets::default() };
+    // The key is thrown away: what is shown tells nobody a secret.
+    let key = random::<32>().map_err(|error| Error::system("cannot make a key for secrets", &error))?;
+    let secrets = Secrets::new(key, secrets::values(&*shared.neighbours.storage, &document).await?);
+    let ends = Ends { monitor: way, networks: HashMap::new(), host, secrets };
     let command = command(shared, &caps, &document, &places, ends)?;
     let env = command.env.iter().map(|(name, value)| format!("{name}={value}"));
     let words = std::iter::once(command.program.display().to_string()).chain(command.args.iter().cloned());
