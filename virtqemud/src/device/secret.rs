@@ -14,6 +14,7 @@ use virtbus_api::storage::SecretValue;
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::disk::{Auth, BackingStore, DiskSource, Encryption, EncryptionSecret, Protocol};
+use virtbus_schema::domain::device::hostdev::HostSource;
 use virtbus_schema::domain::device::tpm::{TpmBackend, TpmEmulator};
 
 use super::Part;
@@ -165,6 +166,11 @@ pub fn wanted(domain: &Domain) -> Vec<(Wanted, SecretUse)> {
         while let Some(BackingStore { source: image, below: next, .. }) = below {
             source(image.as_ref(), &mut found);
             below = next.as_deref();
+        }
+    }
+    for hostdev in &domain.devices.hostdevs {
+        if let HostSource::Scsi(it) = &hostdev.source {
+            account(it.auth.as_ref(), Some(Protocol::Iscsi), &mut found);
         }
     }
     for tpm in &domain.devices.tpms {
