@@ -115,17 +115,17 @@ pub struct Refused {
 /// The document is refused however it is mended.
 pub fn document<T: Xml>(root: &str, target: Option<&Target>, chances: &[u32]) -> Result<(T, String), Box<Refused>> {
     let mut mending = Mending::default();
-    for round in 0.. {
+    let mut round = 0;
+    loop {
         let made = Maker::make::<T>(root, target, chances, &mending);
         match from_str::<T>(&made.text, root) {
             Ok(value) => return Ok((value, made.text)),
             Err(error) if round == REPAIRS || !mending.mend(&error, &made, target) => {
                 return Err(Box::new(Refused { error, text: made.text }));
             }
-            Err(_) => {}
+            Err(_) => round += 1,
         }
     }
-    unreachable!("the rounds end in one of two ways")
 }
 
 /// What was learnt of a document by reading it.
