@@ -18,6 +18,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -156,12 +157,22 @@ impl Process {
         }
     }
 
-    /// Its argument vector, empty for a zombie.
+    /// Its argument vector; empty for a zombie and for threads of the kernel. In the moment between the start of a
+    /// program and its first instruction the kernel shows none either: that moment is waited for, 100 ms at most.
     ///
     /// # Errors
     /// `NotFound` when it has been reaped.
     pub fn cmdline(&self) -> io::Result<Vec<Vec<u8>>> {
-        let text = std::fs::read(format!("/proc/{}/cmdline", self.pid))?;
+        let path = format!("/proc/{}/cmdline", self.pid);
+        let mut text = std::fs::read(&path)?;
+        // A thread of the kernel has no program file, a zombie has it no longer.
+        for _ in 0..100 {
+            if !text.is_empty() || self.executable().is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            text = std::fs::read(&path)?;
+        }
         let text = text.strip_suffix(b"\0").unwrap_or(&text);
         if text.is_empty() {
             return Ok(Vec::new());
