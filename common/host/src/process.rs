@@ -170,6 +170,7 @@ impl Process {
             if !text.is_empty() || self.executable().is_err() {
                 break;
             }
+            #[allow(clippy::disallowed_methods, reason = "no event tells of it, and it takes microseconds")]
             std::thread::sleep(Duration::from_millis(1));
             text = std::fs::read(&path)?;
         }

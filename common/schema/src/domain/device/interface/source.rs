@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use virtbus_xml::{Error, ErrorKind, Node, Value, Xml, XmlEnum, YesNo};
 
-use super::{BRIDGE_MODES, GuestIp, GuestRoute, InterfaceKind, SOCKET_MODES};
+use super::{GuestIp, GuestRoute, InterfaceKind, SOCKET_MODES};
 
 /// `<source>`. Which fields count depends on the interface's kind; the others are empty.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
