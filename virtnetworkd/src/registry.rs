@@ -3,11 +3,12 @@
 //! One lock around the maps, held for look-ups only and never across an await. It decides what is unique (names, UUIDs,
 //! bridges) and nothing else; what a network is doing stands in its view.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use uuid::Uuid;
 use virtbus_api::{Error, NetworkRef, Result};
+use virtbus_host::names::{Names, Taken};
 
 use crate::bridge;
 use crate::fault::{self, Faults as _};
@@ -21,8 +22,7 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Maps {
-    by_uuid: HashMap<Uuid, Handle>,
-    by_name: BTreeMap<Arc<str>, Handle>,
+    names: Names<Handle>,
     bridges: BTreeMap<String, Holder>,
 }
 
@@ -87,22 +87,18 @@ impl Registry {
 
     /// The network a caller means.
     pub(crate) fn find(&self, network: &NetworkRef) -> Result<Handle> {
-        let found = self.read().by_uuid.get(&network.uuid).cloned();
-        let missing = || fault::no_network_of(network.uuid, &network.name);
-        found.filter(|it| it.view().exists()).ok_or_else(missing)
+        self.read().names.by_uuid(network.uuid).ok_or_else(|| fault::no_network_of(network.uuid, &network.name))
     }
 
     /// The network of this name.
     pub(crate) fn by_name(&self, name: &str) -> Result<Handle> {
-        let found = self.read().by_name.get(name).cloned();
         let missing = || fault::no_network(format!("no network with matching name '{name}'"));
-        found.filter(|it| it.view().exists()).ok_or_else(missing)
+        self.read().names.by_name(name).ok_or_else(missing)
     }
 
     /// All networks in order of name.
     pub(crate) fn all(&self) -> Vec<Handle> {
-        let all: Vec<Handle> = self.read().by_name.values().cloned().collect();
-        all.into_iter().filter(|it| it.view().exists()).collect()
+        self.read().names.all()
     }
 
     /// The network of this name and UUID, to be defined or started: the one there is, or a new one that only shows once it
@@ -118,21 +114,8 @@ impl Registry {
         make: impl FnOnce() -> Handle,
     ) -> Result<Claim> {
         let mut maps = self.write();
-        let there = maps.by_uuid.get(&uuid).cloned();
-        match &there {
-            Some(there) if *there.view().name != *name => {
-                let other = &there.view().name;
-                let text = format!("network '{other}' is already defined with uuid {uuid}");
-                return Err(Error::failed(text).of_networks());
-            }
-            None => {
-                if let Some(other) = maps.by_name.get(name) {
-                    let text = format!("network '{name}' already exists with uuid {}", other.view().uuid);
-                    return Err(Error::failed(text).of_networks());
-                }
-            }
-            Some(_) => {}
-        }
+        let taken = |by: Taken| Error::failed(format!("network {by}")).of_networks();
+        let there = maps.names.reserved(name, uuid).map_err(taken)?;
         let bridge = choose(&maps, there.as_ref(), wanted)?;
         if let Some(bridge) = &bridge {
             let holder = maps.bridges.entry(bridge.clone());
@@ -142,12 +125,7 @@ impl Registry {
             }
             holder.pending += 1;
         }
-        let handle = there.unwrap_or_else(|| {
-            let made = make();
-            maps.by_uuid.insert(uuid, made.clone());
-            maps.by_name.insert(name.into(), made.clone());
-            made
-        });
+        let (handle, _) = maps.names.claim(name, uuid, make).map_err(taken)?;
         drop(maps);
         Ok(Claim { handle, bridge: bridge.clone(), reservation: Reservation { registry: self.clone(), bridge } })
     }
@@ -169,13 +147,7 @@ impl Registry {
 
     /// Removes a network that is neither defined nor active, if `unused` (asked under the lock) agrees.
     pub(crate) fn remove(&self, uuid: Uuid, name: &str, unused: impl FnOnce() -> bool) -> bool {
-        let mut maps = self.write();
-        if !unused() {
-            return false;
-        }
-        maps.by_uuid.remove(&uuid);
-        maps.by_name.remove(name);
-        true
+        self.write().names.remove(uuid, name, unused)
     }
 }
 

@@ -1,13 +1,14 @@
 //! Which domains there are: by UUID, by name, by id.
 //!
-//! One lock around three maps, held for look-ups only and never across an await. It decides what is unique (names and
+//! One lock around the maps, held for look-ups only and never across an await. It decides what is unique (names and
 //! UUIDs) and nothing else; what a domain is doing stands in its view.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use uuid::Uuid;
 use virtbus_api::{DomainRef, Error, ErrorCode, Result};
+use virtbus_host::names::{Names, Taken};
 
 use crate::domain::Handle;
 
@@ -19,13 +20,17 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Maps {
-    by_uuid: HashMap<Uuid, Handle>,
-    by_name: BTreeMap<Arc<str>, Handle>,
+    names: Names<Handle>,
     by_id: BTreeMap<u32, Handle>,
 }
 
 fn no_domain(detail: String) -> Error {
     Error::new(ErrorCode::NoDomain, detail)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn taken(by: Taken) -> Error {
+    Error::failed(format!("domain {by}"))
 }
 
 impl Registry {
@@ -40,8 +45,7 @@ impl Registry {
 
     /// The domain a caller means.
     pub(crate) fn find(&self, domain: &DomainRef) -> Result<Handle> {
-        let found = self.read().by_uuid.get(&domain.uuid).cloned();
-        found.filter(|it| it.view().exists()).ok_or_else(|| {
+        self.read().names.by_uuid(domain.uuid).ok_or_else(|| {
             let uuid = domain.uuid;
             no_domain(if domain.name.is_empty() {
                 format!("no domain with matching uuid '{uuid}'")
@@ -58,8 +62,7 @@ impl Registry {
 
     /// The domain of this name.
     pub(crate) fn by_name(&self, name: &str) -> Result<Handle> {
-        let found = self.read().by_name.get(name).cloned();
-        found.filter(|it| it.view().exists()).ok_or_else(|| no_domain(format!("no domain with matching name '{name}'")))
+        self.read().names.by_name(name).ok_or_else(|| no_domain(format!("no domain with matching name '{name}'")))
     }
 
     /// The active domain with this id.
@@ -70,8 +73,7 @@ impl Registry {
 
     /// All domains in order of name.
     pub(crate) fn all(&self) -> Vec<Handle> {
-        let all: Vec<Handle> = self.read().by_name.values().cloned().collect();
-        all.into_iter().filter(|it| it.view().exists()).collect()
+        self.read().names.all()
     }
 
     /// The domain of this name and UUID, to be defined or started: the one there is, or a new one that only shows
@@ -80,23 +82,7 @@ impl Registry {
     /// # Errors
     /// When the name belongs to another UUID or the UUID to another name, in the words tools know.
     pub(crate) fn claim(&self, name: &str, uuid: Uuid, make: impl FnOnce() -> Handle) -> Result<(Handle, bool)> {
-        let mut maps = self.write();
-        if let Some(there) = maps.by_uuid.get(&uuid) {
-            let view = there.view();
-            if *view.name == *name {
-                return Ok((there.clone(), false));
-            }
-            let other = &view.name;
-            return Err(Error::failed(format!("domain '{other}' is already defined with uuid {uuid}")));
-        }
-        if let Some(there) = maps.by_name.get(name) {
-            let uuid = there.view().uuid;
-            return Err(Error::failed(format!("domain '{name}' already exists with uuid {uuid}")));
-        }
-        let made = make();
-        maps.by_uuid.insert(uuid, made.clone());
-        maps.by_name.insert(name.into(), made.clone());
-        Ok((made, true))
+        self.write().names.claim(name, uuid, make).map_err(taken)
     }
 
     /// Gives `handle` the name `new` beside its old one, until [`Registry::drop_name`] takes one of them back.
@@ -104,18 +90,12 @@ impl Registry {
     /// # Errors
     /// When the name is taken.
     pub(crate) fn claim_name(&self, handle: &Handle, new: &str) -> Result<()> {
-        let mut maps = self.write();
-        if let Some(there) = maps.by_name.get(new) {
-            let uuid = there.view().uuid;
-            return Err(Error::failed(format!("domain '{new}' already exists with uuid {uuid}")));
-        }
-        maps.by_name.insert(new.into(), handle.clone());
-        Ok(())
+        self.write().names.claim_name(handle, new).map_err(taken)
     }
 
     /// Takes a name back.
     pub(crate) fn drop_name(&self, name: &str) {
-        self.write().by_name.remove(name);
+        self.write().names.drop_name(name);
     }
 
     /// Notes the id of a domain that is being started.
@@ -130,12 +110,6 @@ impl Registry {
 
     /// Removes a domain that is neither defined nor runs, if `unused` (asked under the lock) agrees.
     pub(crate) fn remove(&self, uuid: Uuid, name: &str, unused: impl FnOnce() -> bool) -> bool {
-        let mut maps = self.write();
-        if !unused() {
-            return false;
-        }
-        maps.by_uuid.remove(&uuid);
-        maps.by_name.remove(name);
-        true
+        self.write().names.remove(uuid, name, unused)
     }
 }

@@ -17,6 +17,7 @@ pub mod kvm;
 pub mod label;
 pub mod mailbox;
 pub mod memory;
+pub mod names;
 pub mod netlink;
 pub mod pci;
 pub mod port;

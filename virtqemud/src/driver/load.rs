@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use virtbus_api::{ClientLease, Error, Result, flags::StartFlags, refs::LeaseGuard};
@@ -61,6 +61,7 @@ impl Qemu {
     pub async fn check_definitions(&self) {
         let shared = Arc::clone(&self.shared);
         let checked = tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
             for handle in shared.registry.all() {
                 let view = handle.view();
                 let Some(Err(reason)) = view.definition.as_ref().map(|it| it.check()) else { continue };
@@ -70,6 +71,7 @@ impl Qemu {
                     shared.registry.remove(view.uuid, &view.name, || handle.retire());
                 }
             }
+            tracing::debug!("all definitions are read through after {:.0?}", begun.elapsed());
         });
         if let Err(error) = checked.await {
             tracing::error!("checking the definitions: {error}");

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 use virtbus_api::Result;
-use virtbus_host::mailbox::Mailbox;
+use virtbus_host::{mailbox::Mailbox, names::Named};
 
 use super::{
     Owner,
@@ -88,5 +89,19 @@ impl Handle {
     /// Nobody can ask this pool any more, unless something has just arrived for it.
     pub(super) fn close(&self, inbox: &mpsc::UnboundedReceiver<Request>) -> bool {
         self.0.close(inbox)
+    }
+}
+
+impl Named for Handle {
+    fn exists(&self) -> bool {
+        self.view().exists()
+    }
+
+    fn name(&self) -> Arc<str> {
+        Arc::clone(&self.view().name)
+    }
+
+    fn uuid(&self) -> Uuid {
+        self.view().uuid
     }
 }

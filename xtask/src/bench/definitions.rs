@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use virtbus_proto::table::domain::{ConnectListAllDomains, DomainDefineXml};
+use anyhow::{Result, bail, ensure};
+use virtbus_proto::table::domain::{ConnectListAllDomains, DomainDefineXml, DomainGetXmlDesc};
 use virtbus_proto::types::Domain;
 
 use super::bus::{BusClient, Method};
@@ -158,6 +158,10 @@ fn restart(sides: &mut [Side], count: usize, case: &str, report: &mut Report) ->
             if let Some(time) = side.restart(&all_there)? {
                 report.add(&format!("{case}.restart"), "ms", side.column(), &[millis(time)]);
             }
+            let all_read = |socket: &Path| all_there(socket) && documents(socket).is_ok_and(|it| it >= count);
+            if let Some(time) = side.restart(&all_read)? {
+                report.add(&format!("{case}.restart-documents"), "ms", side.column(), &[millis(time)]);
+            }
         }
     }
     for side in sides.iter_mut() {
@@ -167,6 +171,27 @@ fn restart(sides: &mut [Side], count: usize, case: &str, report: &mut Report) ->
         }
     }
     Ok(())
+}
+
+/// Asks for the document of every domain over two connections, half of them on each; how many came.
+fn documents(socket: &Path) -> Result<usize> {
+    let all = listed(&mut Client::open(socket)?)?;
+    let (one, other) = all.split_at(all.len() / 2);
+    std::thread::scope(|scope| {
+        let ask = |domains: Vec<Domain>| {
+            scope.spawn(move || -> Result<usize> {
+                let mut client = Client::open(socket)?;
+                for dom in &domains {
+                    client.call(&DomainGetXmlDesc { dom: dom.clone(), flags: 0 })?;
+                }
+                Ok(domains.len())
+            })
+        };
+        [ask(one.to_vec()), ask(other.to_vec())].into_iter().try_fold(0, |sum, it| match it.join() {
+            Ok(number) => Ok(sum + number?),
+            Err(_) => bail!("asking for documents panicked"),
+        })
+    })
 }
 
 fn undefine(sides: &[Side], case: &str, report: &mut Report) -> Result<()> {
