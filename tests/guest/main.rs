@@ -6,7 +6,6 @@ mod console;
 mod devices;
 mod fixture;
 mod included;
-mod kinds;
 mod power;
 mod restart;
 mod row;
