@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::error::Fault;
 use crate::value::Value;
+use crate::value::number::constant;
 use crate::writer::Escaped;
 
 impl Value for IpAddr {
@@ -66,15 +67,7 @@ fn old_v4(text: &str) -> Option<Ipv4Addr> {
 }
 
 fn number(text: &str) -> Option<u32> {
-    let (digits, base) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => (hex, 16),
-        None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
-        None => (text, 10),
-    };
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    u32::from_str_radix(digits, base).ok()
+    constant(text)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -32,16 +32,20 @@ impl<const W: HexWidth> From<u32> for Hex<W> {
     }
 }
 
-/// A number in the base its prefix names, as C reads integer constants.
+/// A number in the base its prefix names, with what may stand before it.
 fn any_base(text: &str) -> Option<u64> {
     let text = text.trim_start();
-    let text = text.strip_prefix('+').unwrap_or(text);
+    constant(text.strip_prefix('+').unwrap_or(text))
+}
+
+/// Digits in the base their prefix names, as C reads integer constants: 0x hexadecimal, 0 octal.
+pub(super) fn constant(text: &str) -> Option<u64> {
     let (digits, base) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(hex) => (hex, 16),
         None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
         None => (text, 10),
     };
-    // from_str_radix would accept a second sign.
+    // from_str_radix would accept a sign.
     if digits.starts_with(['+', '-']) {
         return None;
     }
