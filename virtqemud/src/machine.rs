@@ -139,6 +139,7 @@ pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&In
     spapr::addresses(&mut domain.devices)?;
     pci::assign::addresses(domain, true)?;
     usb::addresses(domain)?;
+    port::shown_twice(&mut domain.devices);
     // Last, as the reference: a guest without room for its devices is told so first.
     check::emulator(domain, caps)?;
     check::machine(domain, caps)?;

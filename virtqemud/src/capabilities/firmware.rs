@@ -11,12 +11,12 @@ use serde::Deserialize;
 /// Where descriptors lie, the most general place first.
 pub const DIRECTORIES: &[&str] = &["/usr/share/qemu/firmware", "/etc/qemu/firmware"];
 
-/// Where firmware lies that has no descriptor.
-const USUAL_PLACES: &[&str] = &[
-    "/usr/share/OVMF/OVMF_CODE.fd",
-    "/usr/share/OVMF/OVMF_CODE.secboot.fd",
-    "/usr/share/AAVMF/AAVMF_CODE.fd",
-    "/usr/share/AAVMF/AAVMF32_CODE.fd",
+/// Where firmware lies that has no descriptor, and what stores of its variables begin as.
+const USUAL_PLACES: &[(&str, &str)] = &[
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
+    ("/usr/share/AAVMF/AAVMF32_CODE.fd", "/usr/share/AAVMF/AAVMF32_VARS.fd"),
 ];
 
 /// A descriptor, as QEMU's `firmware.json` defines it.
@@ -154,7 +154,13 @@ pub fn installed(directories: &[PathBuf]) -> Vec<Firmware> {
 /// Firmware files at the usual places.
 #[must_use]
 pub fn at_usual_places() -> Vec<PathBuf> {
-    USUAL_PLACES.iter().map(PathBuf::from).filter(|it| it.exists()).collect()
+    USUAL_PLACES.iter().map(|(code, _)| PathBuf::from(code)).filter(|it| it.exists()).collect()
+}
+
+/// What the store of variables begins as for firmware at a usual place, whether it is there or not.
+#[must_use]
+pub fn usual_store(code: &Path) -> Option<PathBuf> {
+    USUAL_PLACES.iter().find(|(it, _)| Path::new(it) == code).map(|(_, store)| PathBuf::from(store))
 }
 
 #[cfg(test)]

@@ -95,11 +95,14 @@ pub fn virtio_driver(stem: &str, model: &str) -> String {
 }
 
 /// The same by the place: devices of virtio's own bus have no transitional form.
-#[must_use]
-pub fn virtio_device(stem: &str, model: &str, address: Option<&Address>) -> String {
+///
+/// # Errors
+/// Virtio is not on a bus of this kind.
+pub fn virtio_device(stem: &str, model: &str, address: Option<&Address>) -> Result<String> {
     match address {
-        Some(Address::VirtioMmio) => format!("{stem}-device"),
-        _ => virtio_driver(stem, model),
+        None | Some(Address::Pci(_) | Address::Unassigned) => Ok(virtio_driver(stem, model)),
+        Some(Address::VirtioMmio) => Ok(format!("{stem}-device")),
+        Some(other) => Err(Error::internal(format!("Unexpected address type '{}' for '{stem}'", other.name()))),
     }
 }
 

@@ -108,15 +108,21 @@ impl QemuDevice for Controller {
                 bridge(name.as_str(), target.as_ref(), id, place, cx)
             }
             ControllerKind::Usb if model == Some("none") => Ok(Vec::new()),
-            ControllerKind::Usb => usb(model, *ports, info.master_startport, id, place, cx),
+            ControllerKind::Usb => {
+                let master = match info.master_startport {
+                    Some(first) => Some((master(self, cx)?, first)),
+                    None => None,
+                };
+                usb(model, *ports, master, id, place, cx)
+            }
             ControllerKind::Sata if index == 0 && cx.board == Board::Q35 => Ok(Vec::new()),
             ControllerKind::Sata => plain("ahci", id, place),
             ControllerKind::Ide if index == 0 && cx.board == Board::I440fx => Ok(Vec::new()),
             ControllerKind::Ide => {
                 Err(Error::unsupported_config("Only a single IDE controller is supported for this machine type"))
             }
-            ControllerKind::Fdc if cx.board == Board::I440fx => Ok(Vec::new()),
-            ControllerKind::Fdc => plain("isa-fdc", id, Place::default()),
+            // It comes right before its drives: see `disk::floppies`.
+            ControllerKind::Fdc => Ok(Vec::new()),
             ControllerKind::Ccid => plain("usb-ccid", id, place),
             ControllerKind::Scsi if model.is_some_and(|it| it.starts_with("virtio-")) => {
                 let mut bus = virtio_bus("virtio-scsi", model, driver.as_ref(), id.clone(), place);
@@ -185,26 +191,36 @@ fn bridge(
     Ok(vec![Part::device(id, &bridge)?])
 }
 
+/// The bus of the controller that a companion accompanies: the one with its number that is no companion.
+fn master(companion: &Controller, cx: &Cx<'_>) -> Result<String> {
+    let mut all = cx.domain.devices.controllers.iter().filter(|it| it.kind == ControllerKind::Usb);
+    let Some(master) = all.find(|it| it.index == companion.index && !it.is_companion()) else {
+        let index = companion.index.unwrap_or(0);
+        return Err(Error::internal(format!("USB companion {index} accompanies no controller: masterbus not found")));
+    };
+    Ok(format!("{}.0", alias::of(master)?))
+}
+
 fn usb(
     model: Option<&str>,
     ports: Option<u32>,
-    first: Option<u32>,
+    master: Option<(String, u32)>,
     id: String,
     place: Place,
     cx: &Cx<'_>,
 ) -> Result<Vec<Part>> {
-    let (driver, companion) = match model {
-        None | Some("piix3-uhci") => ("piix3-usb-uhci", false),
-        Some("piix4-uhci") => ("piix4-usb-uhci", false),
-        Some("ehci") => ("usb-ehci", false),
-        Some("ich9-ehci1") => ("ich9-usb-ehci1", false),
-        Some("ich9-uhci1") => ("ich9-usb-uhci1", true),
-        Some("ich9-uhci2") => ("ich9-usb-uhci2", true),
-        Some("ich9-uhci3") => ("ich9-usb-uhci3", true),
-        Some("vt82c686b-uhci") => ("vt82c686b-usb-uhci", false),
-        Some("pci-ohci") => ("pci-ohci", false),
-        Some("nec-xhci") => ("nec-usb-xhci", false),
-        Some("qemu-xhci") => ("qemu-xhci", false),
+    let driver = match model {
+        None | Some("piix3-uhci") => "piix3-usb-uhci",
+        Some("piix4-uhci") => "piix4-usb-uhci",
+        Some("ehci") => "usb-ehci",
+        Some("ich9-ehci1") => "ich9-usb-ehci1",
+        Some("ich9-uhci1") => "ich9-usb-uhci1",
+        Some("ich9-uhci2") => "ich9-usb-uhci2",
+        Some("ich9-uhci3") => "ich9-usb-uhci3",
+        Some("vt82c686b-uhci") => "vt82c686b-usb-uhci",
+        Some("pci-ohci") => "pci-ohci",
+        Some("nec-xhci") => "nec-usb-xhci",
+        Some("qemu-xhci") => "qemu-xhci",
         Some(other) => {
             return Err(Error::unsupported_config(format!(
                 "USB controller model type '{other}' is not supported in qemu"
@@ -217,14 +233,19 @@ fn usb(
             model.unwrap_or("piix3-uhci")
         )));
     }
-    let first = first.filter(|_| companion);
+    if ports.is_some() && !driver.ends_with("xhci") {
+        return Err(Error::unsupported_config(format!(
+            "USB controller model '{}' has as many ports as it has: ports= is for xHCI",
+            model.unwrap_or("piix3-uhci")
+        )));
+    }
     let device = Usb {
         driver,
-        masterbus: first.map(|_| format!("{id}.0")),
-        firstport: first,
-        p2: ports.filter(|_| driver.ends_with("xhci")),
-        p3: ports.filter(|_| driver.ends_with("xhci")),
-        id: Some(id.clone()).filter(|_| first.is_none()),
+        p2: ports,
+        p3: ports,
+        id: Some(id.clone()).filter(|_| master.is_none()),
+        firstport: master.as_ref().map(|(_, first)| *first),
+        masterbus: master.map(|(bus, _)| bus),
         place,
     };
     Ok(vec![Part::device(id, &device)?])

@@ -39,7 +39,7 @@ impl QemuDevice for Crypto {
         cx.needs(qom_type, "<crypto>")?;
         let backend = Backend { qom_type, id: object.clone(), queues };
         let device = Device {
-            driver: virtio_device("virtio-crypto", "virtio", info.address.as_ref()),
+            driver: virtio_device("virtio-crypto", "virtio", info.address.as_ref())?,
             virtio: virtio(driver.as_ref()),
             cryptodev: object.clone(),
             id: id.to_owned(),

@@ -26,6 +26,14 @@ pub use image::number_images;
 pub(crate) use image::{count_images, nvram_storage};
 
 props! {
+    struct FloppyController {
+        driver: &'static str,
+        #[serde(rename = "bootindexA")]
+        bootindex_a: Option<u32>,
+        #[serde(rename = "bootindexB")]
+        bootindex_b: Option<u32>,
+    }
+
     struct Drive {
         driver: String,
         #[serde(flatten)]
@@ -61,6 +69,7 @@ props! {
         rotation_rate: Option<u32>,
         vendor: Option<String>,
         product: Option<String>,
+        model: Option<String>,
         removable: Option<bool>,
         write_cache: Option<&'static str>,
         cyls: Option<u32>,
@@ -154,9 +163,29 @@ fn vhost_user(disk: &Disk, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
     let chardev = Chardev::new(id.clone(), Backend::Unix { path, socket });
     let mut device = drive(disk, None, cx)?;
     device.driver =
-        virtio_device("vhost-user-blk", disk.model.map_or("", |it| it.as_str()), disk.info.address.as_ref());
+        virtio_device("vhost-user-blk", disk.model.map_or("", |it| it.as_str()), disk.info.address.as_ref())?;
     device.chardev = Some(id);
     Ok(vec![Part::Chardev(chardev), Part::device(alias::of(disk)?, &device)?])
+}
+
+/// What comes before the floppy drives: a PC has their controller, Q35 gets one. The turns of the drives are the controller's.
+pub(crate) fn floppies(disks: &[Disk], cx: &Cx<'_>) -> Result<Vec<Part>> {
+    let mut turns: [Option<u32>; 2] = [None; 2];
+    let mut found = false;
+    for disk in disks.iter().filter(|it| it.target.bus == Some(DiskBus::Fdc)) {
+        found = true;
+        let unit = usize::try_from(drive_place(disk.info.address.as_ref())?.unit).unwrap_or(usize::MAX);
+        if let Some(turn) = turns.get_mut(unit) {
+            *turn = cx.boot_index(alias::of(disk)?);
+        }
+    }
+    let [a, b] = turns;
+    if found && cx.board == Board::Q35 {
+        let controller = FloppyController { driver: "isa-fdc", bootindex_a: a, bootindex_b: b };
+        return Ok(vec![Part::device("isa-fdc", &controller)?]);
+    }
+    let turns = [("A", a), ("B", b)].into_iter().filter_map(|(drive, turn)| Some((drive, turn?)));
+    Ok(turns.map(|(drive, turn)| Part::Option("-global", format!("isa-fdc.bootindex{drive}={turn}"))).collect())
 }
 
 /// The drive the guest sees, on top of block node `node`.
@@ -173,7 +202,9 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
         share_rw: shareable.then_some(true),
         wwn: wwn.as_deref().map(parse_wwn).transpose()?,
         vendor: vendor.clone(),
-        product: product.clone(),
+        // What SCSI calls product is ATA's model.
+        product: product.clone().filter(|_| bus == DiskBus::Scsi),
+        model: product.clone().filter(|_| bus != DiskBus::Scsi),
         // Guests know their disks by what the reference makes of a blank.
         serial: serial.as_ref().map(|it| it.replace(' ', "\\ ")),
         ..Drive::default()
@@ -182,7 +213,7 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
     it.rotation_rate = *rotation_rate;
     match bus {
         DiskBus::Virtio => {
-            it.driver = virtio_device("virtio-blk", model.map_or("", |it| it.as_str()), disk.info.address.as_ref());
+            it.driver = virtio_device("virtio-blk", model.map_or("", |it| it.as_str()), disk.info.address.as_ref())?;
             it.place = place(info.address.as_ref(), info.acpi_index, cx)?;
             if let Some(driver) = driver {
                 virtio_options(&mut it, driver);
@@ -191,7 +222,7 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
         DiskBus::Usb => {
             it.driver = "usb-storage".to_owned();
             it.place = place(info.address.as_ref(), info.acpi_index, cx)?;
-            it.removable = Some(removable.is_some_and(OnOff::is_on));
+            it.removable = Some(removable.is_some_and(|it| it.state.is_on()));
         }
         DiskBus::Scsi => scsi(&mut it, disk, cx)?,
         DiskBus::Ide | DiskBus::Sata => ata(&mut it, disk, bus, cx)?,
@@ -199,9 +230,8 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
             it.driver = "floppy".to_owned();
             let address = drive_place(info.address.as_ref())?;
             it.unit = Some(address.unit);
-            if cx.board != Board::I440fx {
-                it.place = Place::on(format!("{}.0", cx.controller_name(ControllerKind::Fdc, address.controller)?));
-            }
+            // Its controller boots from it.
+            it.bootindex = None;
             it.wwn = None;
         }
         DiskBus::Xen | DiskBus::Uml | DiskBus::Sd => {
@@ -219,9 +249,8 @@ fn drive(disk: &Disk, node: Option<String>, cx: &Cx<'_>) -> Result<Drive> {
         it.bios_chs_trans = trans.map(|it| it.as_str());
     }
     if let Some(driver) = driver {
-        if *device != DiskDevice::Cdrom && *device != DiskDevice::Floppy {
-            it.write_cache = write_cache(driver.cache, *shareable);
-        }
+        let alone = matches!(device, DiskDevice::Disk | DiskDevice::Lun) && !disk.readonly;
+        it.write_cache = write_cache(driver.cache, *shareable && alone);
         (it.werror, it.rerror) = error_policies(driver);
     }
     Ok(it)
@@ -244,7 +273,7 @@ fn virtio_options(it: &mut Drive, driver: &DiskDriver) {
 fn scsi(it: &mut Drive, disk: &Disk, cx: &Cx<'_>) -> Result<()> {
     let address = drive_place(disk.info.address.as_ref())?;
     let controller = cx.controller(ControllerKind::Scsi, address.controller);
-    let narrow = controller.is_some_and(|it| it.model.as_deref() == Some("lsilogic"));
+    let narrow = controller.is_some_and(|it| matches!(it.model.as_deref(), Some("lsilogic" | "dc390" | "am53c974")));
     it.driver = match disk.device {
         DiskDevice::Cdrom => "scsi-cd",
         DiskDevice::Lun => "scsi-block",
@@ -259,6 +288,7 @@ fn scsi(it: &mut Drive, disk: &Disk, cx: &Cx<'_>) -> Result<()> {
         it.scsi_id = Some(address.target);
         it.lun = Some(address.unit);
     }
+    it.removable = disk.target.removable.map(|it| it.state.is_on());
     if disk.device != DiskDevice::Lun {
         // What the guest finds on the device's identification page must not change with the way the image is opened.
         it.device_id = Some(disk.serial.clone().unwrap_or_else(|| format!("drive-{}", it.id)));
@@ -292,18 +322,16 @@ fn write_cache(mode: Option<DiskCache>, shareable: bool) -> Option<&'static str>
 }
 
 fn error_policies(driver: &DiskDriver) -> (Option<&'static str>, Option<&'static str>) {
-    let write = driver.error_policy.and_then(|it| match it {
-        DiskErrorPolicy::Default => None,
-        DiskErrorPolicy::Stop => Some("stop"),
-        DiskErrorPolicy::Report => Some("report"),
-        DiskErrorPolicy::Ignore => Some("ignore"),
-        DiskErrorPolicy::Enospace => Some("enospc"),
+    let write = driver.error_policy.map(|it| match it {
+        DiskErrorPolicy::Stop => "stop",
+        DiskErrorPolicy::Report => "report",
+        DiskErrorPolicy::Ignore => "ignore",
+        DiskErrorPolicy::Enospace => "enospc",
     });
-    let read = driver.rerror_policy.and_then(|it| match it {
-        DiskReadErrorPolicy::Default => None,
-        DiskReadErrorPolicy::Stop => Some("stop"),
-        DiskReadErrorPolicy::Report => Some("report"),
-        DiskReadErrorPolicy::Ignore => Some("ignore"),
+    let read = driver.rerror_policy.map(|it| match it {
+        DiskReadErrorPolicy::Stop => "stop",
+        DiskReadErrorPolicy::Report => "report",
+        DiskReadErrorPolicy::Ignore => "ignore",
     });
     // Reads follow writes unless they have a policy of their own; running out of room is no fault of reading.
     (write, read.or(write.filter(|it| *it != "enospc")))

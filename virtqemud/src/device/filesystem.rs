@@ -28,6 +28,16 @@ props! {
         place: Place,
     }
 
+    struct Mtp<'a> {
+        driver: &'static str,
+        id: &'a str,
+        rootdir: &'a str,
+        desc: &'a str,
+        readonly: bool,
+        #[serde(flatten)]
+        place: Place,
+    }
+
     struct VirtioFs<'a> {
         driver: String,
         #[serde(flatten)]
@@ -47,6 +57,11 @@ pub(crate) fn is_virtiofs(it: &Filesystem) -> bool {
     it.driver.as_ref().is_some_and(|it| it.kind == Some(FilesystemDriverKind::Virtiofs))
 }
 
+/// Whether the guest finds it on USB.
+pub(crate) fn is_mtp(it: &Filesystem) -> bool {
+    it.driver.as_ref().is_some_and(|it| it.kind == Some(FilesystemDriverKind::Mtp))
+}
+
 /// The socket of the process that serves the file system of this name.
 pub(crate) fn socket(home: &std::path::Path, alias: &str) -> PathBuf {
     home.join(format!("{alias}-fs.sock"))
@@ -54,14 +69,20 @@ pub(crate) fn socket(home: &std::path::Path, alias: &str) -> PathBuf {
 
 impl QemuDevice for Filesystem {
     fn address(&self) -> AddressKind {
-        AddressKind::Pci
+        if is_mtp(self) { AddressKind::Usb } else { AddressKind::Pci }
     }
 
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         if self.kind != FilesystemKind::Mount {
             return Err(Error::unsupported_config("only supports mount filesystem type"));
         }
-        if is_virtiofs(self) { virtiofs(self, cx) } else { nine_p(self, cx) }
+        if is_virtiofs(self) {
+            virtiofs(self, cx)
+        } else if is_mtp(self) {
+            mtp(self, cx)
+        } else {
+            nine_p(self, cx)
+        }
     }
 }
 
@@ -93,18 +114,22 @@ fn nine_p(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
     let fsdev = format!("fsdev-{id}");
     let none = FilesystemDriver::default();
     let FilesystemDriver { kind, format: _, wrpolicy, queue: _, virtio: options } = driver.as_ref().unwrap_or(&none);
-    if let Some(kind) = kind.filter(|it| *it != FilesystemDriverKind::Path) {
+    let by_handle = *kind == Some(FilesystemDriverKind::Handle);
+    if by_handle && !cx.only_shown {
+        return Err(Error::unsupported_config("filesystem driver type 'handle' is gone from QEMU: use 'path'"));
+    }
+    if let Some(kind) = kind.filter(|it| !by_handle && *it != FilesystemDriverKind::Path) {
         return Err(Error::unsupported_config(format!("filesystem driver type '{kind}' is not supported by QEMU")));
     }
     let Some(FilesystemSource { dir: Some(dir), .. }) = source else {
         return Err(Error::xml("a <filesystem> of type 'mount' needs a <source dir>"));
     };
     cx.needs("virtio-9p-pci", "<filesystem>")?;
-    let mut back = String::from("local,security_model=");
-    back.push_str(match accessmode {
-        Some(AccessMode::Mapped) => "mapped",
-        Some(AccessMode::Squash) => "none",
-        Some(AccessMode::Passthrough) | None => "passthrough",
+    let mut back = String::from(match accessmode {
+        _ if by_handle => "handle",
+        Some(AccessMode::Mapped) => "local,security_model=mapped",
+        Some(AccessMode::Squash) => "local,security_model=none",
+        Some(AccessMode::Passthrough) | None => "local,security_model=passthrough",
     });
     // Writing to a String cannot fail.
     if let Some(multidevs) = multidevs.filter(|it| *it != MultiDevs::Default) {
@@ -124,7 +149,7 @@ fn nine_p(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
     }
     let model = model.map_or("virtio", DiskModel::as_str);
     let device = NineP {
-        driver: virtio_device("virtio-9p", model, info.address.as_ref()),
+        driver: virtio_device("virtio-9p", model, info.address.as_ref())?,
         virtio: virtio(Some(options)),
         id,
         fsdev,
@@ -132,6 +157,24 @@ fn nine_p(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
         place: place(info.address.as_ref(), info.acpi_index, cx)?,
     };
     Ok(vec![Part::Option("-fsdev", back), Part::device(id, &device)?])
+}
+
+/// A folder as a camera or player shows it.
+fn mtp(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
+    let Some(FilesystemSource { dir: Some(dir), .. }) = &it.source else {
+        return Err(Error::xml("a <filesystem> of type 'mount' needs a <source dir>"));
+    };
+    cx.needs("usb-mtp", "<filesystem> of driver type 'mtp'")?;
+    let id = alias::of(it)?;
+    let device = Mtp {
+        driver: "usb-mtp",
+        id,
+        rootdir: dir,
+        desc: tag(it)?,
+        readonly: it.readonly,
+        place: place(it.info.address.as_ref(), None, cx)?,
+    };
+    Ok(vec![Part::device(id, &device)?])
 }
 
 fn virtiofs(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
@@ -152,7 +195,7 @@ fn virtiofs(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
     };
     let chardev = Chardev::new(format!("chr-vu-{id}"), Backend::Unix { path, socket: Socket::default() });
     let device = VirtioFs {
-        driver: virtio_device("vhost-user-fs", "virtio", info.address.as_ref()),
+        driver: virtio_device("vhost-user-fs", "virtio", info.address.as_ref())?,
         virtio: virtio(Some(options)),
         id,
         chardev: chardev.id().to_owned(),

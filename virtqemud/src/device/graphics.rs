@@ -91,8 +91,13 @@ fn vnc(it: &Vnc, cx: &Cx<'_>) -> Result<String> {
     let mut text = match first.map(|it| it.kind) {
         None | Some(ListenKind::None) => "none".to_owned(),
         Some(ListenKind::Socket) => {
-            let path = first.and_then(|it| it.socket.as_deref());
-            format!("vnc=unix:{}", escape(path.ok_or_else(|| Error::internal("the VNC socket has no path yet"))?))
+            let path = match first.and_then(|it| it.socket.clone()) {
+                Some(path) => path,
+                // It is made at each start, beside the guest's other files.
+                None if cx.only_shown => cx.home.join("vnc.sock").to_string_lossy().into_owned(),
+                None => return Err(Error::internal("the VNC socket has no path yet")),
+            };
+            format!("vnc=unix:{}", escape(&path))
         }
         Some(ListenKind::Address | ListenKind::Network) => {
             let host = first.and_then(|it| it.address.as_deref()).unwrap_or("127.0.0.1");

@@ -301,7 +301,7 @@ fn scsi_host(it: &Hostdev, wwpn: &str, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
     };
     let model = it.model.map_or("virtio", HostdevModel::as_str);
     let device = ScsiHost {
-        driver: virtio_device("vhost-scsi", model, it.info.address.as_ref()),
+        driver: virtio_device("vhost-scsi", model, it.info.address.as_ref())?,
         wwpn,
         vhostfd: cx.pass(open).to_string(),
         id,

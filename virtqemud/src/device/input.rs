@@ -4,7 +4,7 @@ use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::input::{Input, InputBus, InputGrab, InputKind, InputModel, InputSource};
 use virtbus_schema::xml::OnOff;
 
-use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, Resource, alias};
 
@@ -67,7 +67,7 @@ impl QemuDevice for Input {
                     InputKind::Keyboard => "virtio-keyboard",
                     InputKind::Passthrough | InputKind::Evdev => "virtio-input-host",
                 };
-                virtio_driver(stem, model.map_or("", InputModel::as_str))
+                virtio_device(stem, model.map_or("", InputModel::as_str), info.address.as_ref())?
             }
             other => {
                 let bus = other.map_or("none", InputBus::as_str);

@@ -165,7 +165,7 @@ fn card(interface: &Interface, id: &str, netdev: String, cx: &Cx<'_>) -> Result<
     let model = model.as_deref().unwrap_or("rtl8139");
     let is_virtio = matches!(model, "virtio" | "virtio-transitional" | "virtio-non-transitional");
     let mut card = Card {
-        driver: if is_virtio { virtio_device("virtio-net", model, info.address.as_ref()) } else { model.to_owned() },
+        driver: if is_virtio { virtio_device("virtio-net", model, info.address.as_ref())? } else { model.to_owned() },
         netdev,
         id: id.to_owned(),
         mac: mac.to_string(),

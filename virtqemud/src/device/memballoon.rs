@@ -38,7 +38,7 @@ impl QemuDevice for Memballoon {
         }
         let id = alias::of(self)?;
         let balloon = Balloon {
-            driver: virtio_device("virtio-balloon", model.as_str(), info.address.as_ref()),
+            driver: virtio_device("virtio-balloon", model.as_str(), info.address.as_ref())?,
             virtio: virtio(driver.as_ref()),
             id: id.to_owned(),
             deflate_on_oom: autodeflate.map(OnOff::is_on),

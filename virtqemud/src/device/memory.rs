@@ -84,9 +84,9 @@ impl QemuDevice for MemoryDevice {
         let (driver, qom) = match model {
             MemoryModel::Dimm => ("pc-dimm".to_owned(), "pc-dimm"),
             MemoryModel::Nvdimm => ("nvdimm".to_owned(), "nvdimm"),
-            MemoryModel::VirtioMem => (virtio_device("virtio-mem", "virtio", info.address.as_ref()), "virtio-mem-pci"),
+            MemoryModel::VirtioMem => (virtio_device("virtio-mem", "virtio", info.address.as_ref())?, "virtio-mem-pci"),
             MemoryModel::VirtioPmem => {
-                (virtio_device("virtio-pmem", "virtio", info.address.as_ref()), "virtio-pmem-pci")
+                (virtio_device("virtio-pmem", "virtio", info.address.as_ref())?, "virtio-pmem-pci")
             }
             MemoryModel::SgxEpc => {
                 return Err(Error::unsupported_config("sgx epc isn't supported by this QEMU binary"));

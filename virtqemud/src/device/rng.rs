@@ -57,7 +57,7 @@ impl QemuDevice for Rng {
         }
         parts.push(Part::object(object.clone(), &source)?);
         let device = Device {
-            driver: virtio_device("virtio-rng", model.as_str(), info.address.as_ref()),
+            driver: virtio_device("virtio-rng", model.as_str(), info.address.as_ref())?,
             virtio: virtio(driver.as_ref()),
             rng: object,
             id: id.to_owned(),

@@ -1,6 +1,7 @@
 //! `<shmem>`: memory shared among guests, alone or with a server that rings their doorbells.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::small::{MegaSize, Shmem, ShmemModel, ShmemMsi, ShmemRole, ShmemServer};
 use virtbus_schema::xml::OnOff;
 
@@ -36,6 +37,9 @@ impl QemuDevice for Shmem {
     fn parts(&self, cx: &mut Cx<'_>) -> Result<Vec<Part>> {
         let Shmem { name, role, model, size, server, msi, info } = self;
         let id = alias::of(self)?;
+        if !matches!(info.address, None | Some(Address::Pci(_))) {
+            return Err(Error::unsupported_config("only 'pci' addresses are supported for the shared memory device"));
+        }
         let mut device = Device {
             id,
             master: role.map(|it| if it == ShmemRole::Master { "on" } else { "off" }),

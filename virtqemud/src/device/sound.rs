@@ -4,13 +4,13 @@ use virtbus_api::Result;
 use virtbus_schema::domain::device::sound::{Sound, SoundCodec, SoundCodecKind, SoundModel};
 use virtbus_schema::xml::YesNo;
 
-use super::address::{Place, Virtio, place, virtio};
+use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, alias};
 
 props! {
     struct Card {
-        driver: &'static str,
+        driver: String,
         #[serde(flatten)]
         virtio: Virtio,
         id: String,
@@ -51,7 +51,11 @@ impl QemuDevice for Sound {
             SoundModel::Virtio => ("virtio-sound-pci", false),
         };
         let card = Card {
-            driver: name,
+            driver: if *model == SoundModel::Virtio {
+                virtio_device("virtio-sound", "virtio", info.address.as_ref())?
+            } else {
+                name.to_owned()
+            },
             virtio: virtio(driver.as_ref()),
             id: id.to_owned(),
             audiodev: audiodev.clone().filter(|_| !has_codecs),

@@ -38,7 +38,7 @@ impl QemuDevice for Vsock {
         };
         let VsockCid { auto: _, address } = cid.unwrap_or_default();
         let device = Device {
-            driver: virtio_device("vhost-vsock", model.map_or("virtio", DiskModel::as_str), info.address.as_ref()),
+            driver: virtio_device("vhost-vsock", model.map_or("virtio", DiskModel::as_str), info.address.as_ref())?,
             virtio: virtio(driver.as_ref()),
             id: id.clone(),
             // Which one is free is known once the guest starts.

@@ -4,12 +4,11 @@ use std::path::Path;
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::cpu::MemAccess;
-use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DimmAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
-use virtbus_schema::domain::device::disk::DiskModel;
+use virtbus_schema::domain::device::disk::{Disk, DiskBus, DiskModel};
 use virtbus_schema::domain::device::filesystem::{AccessMode, Filesystem, FilesystemKind};
-use virtbus_schema::domain::device::graphics::Graphics;
+use virtbus_schema::domain::device::graphics::{Graphics, Listen, ListenKind, Vnc};
 use virtbus_schema::domain::device::hostdev::{HostSource, HostdevKind, HostdevMode, HostdevModel};
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind};
 use virtbus_schema::domain::device::interface::{
@@ -18,16 +17,18 @@ use virtbus_schema::domain::device::interface::{
 use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
 use virtbus_schema::domain::device::rng::{Rng, RngBackend};
 use virtbus_schema::domain::device::small::{
-    Iommu, IommuModel, MegaSize, PanicModel, Shmem, ShmemModel, ShmemMsi, VsockCid,
+    Iommu, IommuDriver, IommuModel, MegaSize, PanicModel, Shmem, ShmemModel, ShmemMsi, VsockCid,
 };
 use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::tpm::{TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::video::{Video, VideoKind, VideoModel};
+use virtbus_schema::domain::device::{Address, Info};
 use virtbus_schema::domain::features::{Ioapic, IoapicDriver};
 use virtbus_schema::domain::{Devices, Domain, Features};
 use virtbus_schema::xml::{Mac, OnOff, Size, YesNo};
 
 use super::{Board, disk, implicit, is_kvm};
+use crate::device::filesystem::is_mtp;
 use crate::process::capabilities::QemuCaps;
 
 /// Fills in the defaults of all devices, then adds the controllers the drives need.
@@ -43,7 +44,15 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
             *it.alias_mut() = None;
         }
     }
+    // A hub is on USB whatever the document says.
+    for it in &mut domain.devices.hubs {
+        it.info.address = it.info.address.take().filter(|it| matches!(it, Address::Usb(_) | Address::Unassigned));
+    }
     on_usb(&domain.devices)?;
+    let cells = domain.cpu.as_ref().and_then(|it| it.numa.as_ref()).map_or(0, |it| it.cells.len());
+    for it in &domain.devices.controllers {
+        super::controller::on_board(it, board, cells)?;
+    }
     disk::defaults(&mut domain.devices.disks)?;
     implicit::drive_controllers(&mut domain.devices)?;
     super::hostdev::places(&mut domain.devices);
@@ -60,6 +69,9 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     }
     implicit::devices(domain)?;
     for it in &mut domain.devices.graphics {
+        if let Graphics::Vnc(vnc) = it {
+            forget_socket(vnc);
+        }
         if let Graphics::Vnc(vnc) = it
             && vnc.autoport == Some(YesNo::Yes)
         {
@@ -81,11 +93,20 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
 
 /// What can be on USB alone is nowhere else.
 fn on_usb(devices: &Devices) -> Result<()> {
+    let on_usb = |it: &&Disk| it.target.bus == Some(DiskBus::Usb);
+    for address in devices.disks.iter().filter(on_usb).filter_map(|it| it.info.address.as_ref()) {
+        match address {
+            Address::Usb(_) => {}
+            Address::Unassigned => {
+                return Err(Error::unsupported_config("address of type 'unassigned' is supported only for hostdevs"));
+            }
+            other => return Err(Error::internal(format!("unexpected address type '{}' for usb disk", other.tag()))),
+        }
+    }
     let redirected = devices.redirdevs.iter().map(|it| &it.info.address);
-    let hubs = devices.hubs.iter().map(|it| &it.info.address);
     let inputs = devices.inputs.iter().filter(|it| it.bus == Some(InputBus::Usb)).map(|it| &it.info.address);
-    let mut all = redirected.chain(hubs).chain(inputs).flatten();
-    if all.any(|it| !matches!(it, Address::Usb(_) | Address::Unassigned)) {
+    let mut all = redirected.chain(inputs).flatten();
+    if all.any(|it| !matches!(it, Address::Usb(_))) {
         return Err(Error::xml("Invalid address for a USB device"));
     }
     Ok(())
@@ -141,6 +162,9 @@ fn later(domain: &mut Domain) {
     for it in &mut devices.panics {
         it.model.get_or_insert(PanicModel::Isa);
     }
+    for it in devices.filesystems.iter_mut().filter(|it| is_mtp(it)) {
+        it.info.address = it.info.address.take().filter(|it| matches!(it, Address::Usb(_)));
+    }
     let with_path = |it: &Filesystem| it.source.as_ref().is_none_or(|it| it.socket.is_none());
     for it in devices.filesystems.iter_mut().filter(|it| it.kind == FilesystemKind::Mount && with_path(it)) {
         it.accessmode.get_or_insert(AccessMode::Passthrough);
@@ -156,11 +180,32 @@ fn later(domain: &mut Domain) {
     for it in &mut devices.shmems {
         shmem(it);
     }
+    interrupts(domain);
+    let devices = &domain.devices;
     let remaps = |it: &Iommu| it.driver.is_some_and(|it| it.intremap.is_some_and(OnOff::is_on));
     if devices.iommus.iter().any(|it| it.model == IommuModel::Intel && remaps(it)) {
         // Interrupts are remapped only on their way through QEMU's own controller.
         let features = domain.features.get_or_insert_with(Features::default);
         features.ioapic.get_or_insert(Ioapic { driver: Some(IoapicDriver::Qemu) });
+    }
+}
+
+/// More CPUs than this need interrupts with long addresses, which the IOMMU translates.
+pub(super) const MOST_WITHOUT_EIM: u32 = 255;
+
+/// Sees to an IOMMU where the guest has more CPUs than can be interrupted without.
+fn interrupts(domain: &mut Domain) {
+    if domain.vcpu.count <= MOST_WITHOUT_EIM || Board::of_domain(domain) != Board::Q35 {
+        return;
+    }
+    let iommus = &mut domain.devices.iommus;
+    if iommus.is_empty() {
+        iommus.push(Iommu { model: IommuModel::Intel, driver: None, info: Info::default() });
+    }
+    for it in iommus.iter_mut().filter(|it| it.model == IommuModel::Intel) {
+        let driver = it.driver.get_or_insert_with(IommuDriver::default);
+        driver.intremap.get_or_insert(OnOff::On);
+        driver.eim.get_or_insert(OnOff::On);
     }
 }
 
@@ -267,6 +312,24 @@ fn input(it: &mut Input, board: Board) {
             _ if ps2 => Some(InputBus::Ps2),
             _ => Some(InputBus::Usb),
         };
+    }
+}
+
+/// Where earlier versions of libvirt have made sockets of displays at each start.
+const MADE: &str = "/var/lib/libvirt/qemu/";
+
+/// A socket that was made for another run is none of the document's: the display listens where it would without.
+fn forget_socket(it: &mut Vnc) {
+    let is_made = |path: &Option<String>| path.as_ref().is_some_and(|it| it.starts_with(MADE));
+    let before = it.listens.len();
+    it.listens.retain(|listen| !(listen.kind == ListenKind::Socket && is_made(&listen.socket)));
+    if it.listens.len() < before || is_made(&it.socket) {
+        it.socket = None;
+        it.port = Some(-1);
+        it.autoport = Some(YesNo::Yes);
+        if it.listens.is_empty() {
+            it.listens.push(Listen::new(ListenKind::Address));
+        }
     }
 }
 

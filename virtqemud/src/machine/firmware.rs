@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use virtbus_api::{Error, Result};
+use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::features::Smm;
 use virtbus_schema::domain::os::{
     FirmwareFeature, FirmwareFeatureName, FirmwareFormat, FirmwareKind, Loader, LoaderKind, Nvram, NvramKind,
@@ -43,6 +43,7 @@ pub fn is_wanted(domain: &Domain) -> bool {
 /// # Errors
 /// `OPERATION_FAILED` when the document asks for firmware and none fits, `CONFIG_UNSUPPORTED` for what cannot be.
 pub(super) fn settle(domain: &mut Domain, installed: Option<&Installed>) -> Result<()> {
+    stores(domain)?;
     if let Some(loader) = &mut domain.os.loader
         && loader.path.is_some()
     {
@@ -51,10 +52,6 @@ pub(super) fn settle(domain: &mut Domain, installed: Option<&Installed>) -> Resu
             loader.format.get_or_insert(FirmwareFormat::Raw);
         }
         loader.kind.get_or_insert(LoaderKind::Rom);
-    }
-    let rom = domain.os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Rom));
-    if let Some(nvram) = domain.os.nvram.as_mut().filter(|it| !rom && (it.path.is_some() || it.source.is_some())) {
-        nvram.format.get_or_insert(FirmwareFormat::Raw);
     }
     let path = domain.os.loader.as_ref().and_then(|it| it.path.clone());
     let Some(installed) = installed else { return Ok(()) };
@@ -76,11 +73,43 @@ pub(super) fn settle(domain: &mut Domain, installed: Option<&Installed>) -> Resu
                     domain.os.firmware = Some(FirmwareKind::Efi);
                     adopt(firmware, domain, installed);
                 }
-                None if !stateless && is_read_only(domain) => give_nvram(domain, installed, None),
+                None if !stateless && is_read_only(domain) => {
+                    let usual = crate::capabilities::firmware::usual_store(Path::new(&path));
+                    let raw = |filename| Image { filename, format: None };
+                    give_nvram(domain, installed, usual.map(raw).as_ref());
+                }
+                // Code that can be written keeps its variables itself.
+                None if domain.os.nvram.as_ref() == Some(&Nvram::default()) => domain.os.nvram = None,
                 None => {}
             }
         }
         (None, _) => {}
+    }
+    Ok(())
+}
+
+/// Only some firmware keeps variables, and keys are of use to secure boot alone.
+fn stores(domain: &Domain) -> Result<()> {
+    let os = &domain.os;
+    let detail = |text: &str| Err(Error::new(ErrorCode::XmlDetail, text));
+    let keeps = os.loader.as_ref().is_some_and(|it| it.stateless == Some(YesNo::No));
+    if os.firmware == Some(FirmwareKind::Bios) {
+        if os.nvram.is_some() {
+            return detail("firmware type 'bios' does not support nvram");
+        }
+        if keeps {
+            return detail("Only EFI firmware permits NVRAM");
+        }
+    }
+    let rom = os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Rom) && it.path.is_some());
+    if os.firmware.is_none() && keeps && rom {
+        return detail("Only pflash loader type permits NVRAM");
+    }
+    let wants = |name, enabled| os.firmware_features.iter().any(|it| it.name == name && it.enabled == enabled);
+    if wants(FirmwareFeatureName::EnrolledKeys, YesNo::Yes) && wants(FirmwareFeatureName::SecureBoot, YesNo::No) {
+        return detail(
+            "firmware feature 'enrolled-keys' cannot be enabled when firmware feature 'secure-boot' is disabled",
+        );
     }
     Ok(())
 }
@@ -141,8 +170,7 @@ fn fits(it: &Firmware, kind: FirmwareKind, path: Option<&str>, domain: &Domain) 
 
 fn nvram_fits(asked: Option<&Nvram>, template: Option<&Image>) -> bool {
     let (Some(asked), Some(template)) = (asked, template) else { return true };
-    let same = asked.template.as_ref().is_none_or(|path| template.filename == Path::new(path));
-    same && asked.format.is_none_or(|format| format == format_of(template))
+    asked.template.as_ref().is_none_or(|path| template.filename == Path::new(path))
 }
 
 /// Writes the choice into the document.
@@ -169,16 +197,22 @@ fn adopt(firmware: &Firmware, domain: &mut Domain, installed: &Installed) {
     domain.os.firmware_features = features;
 }
 
-/// The guest's variable store: its own path, and what it begins as.
+/// The guest's variable store: its own path, what it begins as, and its format, which is that of what it begins as.
 fn give_nvram(domain: &mut Domain, installed: &Installed, template: Option<&Image>) {
-    let name = format!("{}_VARS.fd", domain.name);
+    let of_code = domain.os.loader.as_ref().and_then(|it| it.format).unwrap_or(FirmwareFormat::Raw);
     let nvram = domain.os.nvram.get_or_insert_with(Nvram::default);
-    nvram.format.get_or_insert(template.map_or(FirmwareFormat::Raw, format_of));
     if let Some(template) = template.filter(|_| nvram.kind != Some(NvramKind::Network)) {
-        nvram.template.get_or_insert_with(|| template.filename.to_string_lossy().into_owned());
+        if nvram.template.is_none() {
+            nvram.template = Some(template.filename.to_string_lossy().into_owned());
+            nvram.template_format = Some(format_of(template));
+        }
         nvram.template_format.get_or_insert(format_of(template));
     }
+    let format = nvram.template_format.unwrap_or(of_code);
+    nvram.format = Some(format);
     if nvram.source.is_none() {
+        let ending = if format == FirmwareFormat::Qcow2 { "qcow2" } else { "fd" };
+        let name = format!("{}_VARS.{ending}", domain.name);
         nvram.path.get_or_insert_with(|| installed.nvram.join(name).to_string_lossy().into_owned());
     }
 }

@@ -12,17 +12,37 @@ use virtbus_schema::domain::{Devices, Domain};
 
 use super::controller;
 
+/// Said of character devices that would have to connect again and never do.
+pub(super) const IN_VAIN: &str = "a character device connects again only where it connects, not where it waits";
+
 /// Ports of a virtio-serial controller that does not say.
 const PORTS: u32 = 31;
 
-/// Whether a channel's path was chosen at an earlier start, by this daemon or libvirt's.
-fn is_chosen(path: &str) -> bool {
-    let below = ["/var/lib/libvirt/qemu/channel/target/", "/run/libvirt/qemu/channel/"];
-    below.iter().find_map(|directory| path.strip_prefix(directory)).is_some_and(|rest| {
-        rest.split_once('/').is_some_and(|(domain, _)| {
-            domain.starts_with("domain-") || domain.starts_with(|c: char| c.is_ascii_digit())
-        })
-    })
+/// Where libvirt and this daemon have put sockets of channels.
+const CHOSEN: [&str; 2] = ["/var/lib/libvirt/qemu/channel/", "/run/libvirt/qemu/channel/"];
+
+/// Whether the path of the channel `name` was chosen at an earlier start, by this daemon or any version of libvirt's: below a
+/// directory of channels `DOMAIN.NAME`, `domain-DOMAIN/NAME` or `ID-DOMAIN/NAME`, with or without `target/`.
+fn is_chosen(path: &str, name: Option<&str>) -> bool {
+    let Some(rest) = CHOSEN.iter().find_map(|directory| path.strip_prefix(directory)) else { return false };
+    let rest = rest.strip_prefix("target/").unwrap_or(rest);
+    match rest.split_once('/') {
+        Some((domain, file)) => {
+            let digits = domain.trim_start_matches(|c: char| c.is_ascii_digit());
+            let numbered = digits.len() < domain.len() && digits.len() > 1 && digits.starts_with('-');
+            let named = domain.strip_prefix("domain-").is_some_and(|it| !it.is_empty());
+            (numbered || named || (name.is_none() && is_dotted(domain))) && name.is_none_or(|it| it == file)
+        }
+        None => match name {
+            Some(name) => rest.strip_suffix(name).is_some_and(|it| it.len() > 1 && it.ends_with('.')),
+            None => is_dotted(rest),
+        },
+    }
+}
+
+/// Whether there is a dot behind something.
+fn is_dotted(text: &str) -> bool {
+    text.char_indices().any(|(at, c)| at > 0 && c == '.')
 }
 
 fn is_virtio(it: &Console) -> bool {
@@ -46,25 +66,27 @@ pub(super) fn controllers(devices: &mut Devices) {
 /// Numbers serial and parallel ports and consoles, and makes the first console and the first serial port one.
 ///
 /// # Errors
-/// Never so far.
+/// A channel whose socket is the daemon's own would connect again.
 pub(super) fn consoles(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
     for it in &mut devices.channels {
-        if let Chardev::Unix { source, .. } = &mut it.chardev
-            && source.as_ref().is_some_and(|it| it.path.as_deref().is_none_or(is_chosen))
+        if let (ChannelTarget::Virtio { name, .. }, Chardev::Unix { source, .. }) = (&it.target, &mut it.chardev)
+            && let Some(given) = source.take_if(|it| it.path.as_deref().is_none_or(|it| is_chosen(it, name.as_deref())))
+            && given.reconnect.is_some()
         {
-            // Its path is chosen at each start.
-            *source = None;
+            // The path is chosen at each start, and QEMU waits there.
+            return Err(Error::internal(IN_VAIN));
         }
     }
     pair(devices);
     let mut ports: Vec<Option<u32>> =
         devices.serials.iter().map(|it| it.target.as_ref().and_then(|target| target.port)).collect();
     number(&mut ports);
+    let of_power = domain.os.kind.arch.as_deref().is_some_and(|it| it.starts_with("ppc64"));
     for (it, port) in devices.serials.iter_mut().zip(ports) {
         let target = it.target.get_or_insert_with(SerialTarget::default);
         target.port = port;
-        serial_defaults(target, it.info.address.as_ref());
+        serial_defaults(target, of_power);
     }
     let mut ports: Vec<Option<u32>> =
         devices.parallels.iter().map(|it| it.target.and_then(|target| target.port)).collect();
@@ -132,53 +154,44 @@ fn number(ports: &mut [Option<u32>]) {
     }
 }
 
-fn serial_defaults(target: &mut SerialTarget, address: Option<&Address>) {
-    let kind = *target.kind.get_or_insert(match address {
-        Some(Address::Usb(_)) => SerialTargetKind::UsbSerial,
-        Some(Address::Pci(_)) => SerialTargetKind::PciSerial,
-        Some(Address::SpaprVio(_)) => SerialTargetKind::SpaprVioSerial,
-        _ => SerialTargetKind::IsaSerial,
-    });
+fn serial_defaults(target: &mut SerialTarget, of_power: bool) {
+    let usual = if of_power { SerialTargetKind::SpaprVioSerial } else { SerialTargetKind::IsaSerial };
+    let kind = *target.kind.get_or_insert(usual);
     let model = match kind {
         SerialTargetKind::IsaSerial => SerialModel::IsaSerial,
         SerialTargetKind::UsbSerial => SerialModel::UsbSerial,
         SerialTargetKind::PciSerial => SerialModel::PciSerial,
         SerialTargetKind::SpaprVioSerial => SerialModel::SpaprVty,
-        SerialTargetKind::SystemSerial => SerialModel::Pl011,
+        // Which it is depends on the board; a PC has none.
+        SerialTargetKind::SystemSerial => return,
         SerialTargetKind::SclpSerial => SerialModel::Sclpconsole,
         SerialTargetKind::IsaDebug => SerialModel::IsaDebugcon,
     };
     target.model.get_or_insert(model);
 }
 
-/// Places of channels on virtio-serial controllers. Port 0 is for consoles.
+/// The console that is the first serial port by another name is where that port is.
+pub(super) fn shown_twice(devices: &mut Devices) {
+    if let (Some(serial), Some(console)) = (devices.serials.first(), devices.consoles.first_mut())
+        && console.target.is_none_or(|it| matches!(it.kind, None | Some(ConsoleTargetKind::Serial)))
+    {
+        console.info.address.clone_from(&serial.info.address);
+    }
+}
+
+/// Places of channels on virtio-serial controllers. Port 0 is for consoles. Where all ports are taken there is one more controller.
 ///
 /// # Errors
-/// Two want the same port, or a controller is full.
+/// Two want the same port, or one the controller does not have.
 pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
-    let mut taken: Vec<(u32, u32)> = Vec::new();
-    let addresses =
-        devices.channels.iter().map(|it| &it.info.address).chain(devices.consoles.iter().map(|it| &it.info.address));
-    for address in addresses {
-        if let Some(Address::VirtioSerial(it)) = address
-            && it.port != 0
-        {
-            if taken.contains(&(it.controller, it.port)) {
-                return Err(Error::xml(format!(
-                    "virtio serial port {} on controller {} is already occupied",
-                    it.port, it.controller
-                )));
-            }
-            taken.push((it.controller, it.port));
-        }
-    }
-    let controllers: Vec<(u32, u32)> = devices
+    let mut ports: Vec<(u32, u32)> = devices
         .controllers
         .iter()
         .filter(|it| it.kind == ControllerKind::VirtioSerial)
         .map(|it: &Controller| (it.index.unwrap_or(0), it.ports.unwrap_or(PORTS)))
         .collect();
+    let mut taken = taken(devices, &ports)?;
     for channel in &mut devices.channels {
         if !matches!(channel.target, ChannelTarget::Virtio { .. }) {
             continue;
@@ -186,17 +199,74 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
         let wanted = match &channel.info.address {
             None => None,
             Some(Address::VirtioSerial(it)) if it.port == 0 => Some(it.controller),
-            Some(_) => continue,
+            Some(Address::VirtioSerial(_)) => continue,
+            // It can be nowhere else.
+            Some(_) => None,
         };
-        let free =
-            controllers.iter().filter(|(index, _)| wanted.is_none_or(|it| it == *index)).find_map(|(index, ports)| {
-                (1..*ports).find(|port| !taken.contains(&(*index, *port))).map(|port| (*index, port))
-            });
-        let Some((controller, port)) = free else {
-            return Err(Error::xml("Unable to find a free virtio-serial port"));
+        let free = ports.iter().filter(|(index, _)| wanted.is_none_or(|it| it == *index)).find_map(|(index, ports)| {
+            (1..*ports).find(|port| !taken.contains(&(*index, *port))).map(|port| (*index, port))
+        });
+        let (controller, port) = match free {
+            Some(free) => free,
+            None if wanted.is_some() => return Err(Error::xml("Unable to find a free virtio-serial port")),
+            None => {
+                let next = (0..).find(|index| !ports.iter().any(|(taken, _)| taken == index)).unwrap_or(0);
+                controller::ensure(&mut devices.controllers, ControllerKind::VirtioSerial, next);
+                ports.push((next, PORTS));
+                (next, 1)
+            }
         };
         taken.push((controller, port));
         channel.info.address = Some(Address::VirtioSerial(VirtioSerialAddress { controller, bus: 0, port }));
     }
     Ok(())
+}
+
+/// The ports that the document gives away, as (controller, port).
+fn taken(devices: &Devices, ports: &[(u32, u32)]) -> Result<Vec<(u32, u32)>> {
+    let mut taken: Vec<(u32, u32)> = Vec::new();
+    for device in devices.placed() {
+        let Some(Address::VirtioSerial(it)) = device.address() else { continue };
+        if !ports.iter().any(|(index, _)| *index == it.controller) {
+            return Err(Error::xml(format!("virtio serial controller {} is missing", it.controller)));
+        }
+        if it.port == 0 {
+            continue;
+        }
+        if ports.iter().any(|(index, ports)| *index == it.controller && it.port >= *ports) {
+            return Err(Error::xml(format!(
+                "virtio serial controller {} does not have port {}",
+                it.controller, it.port
+            )));
+        }
+        if taken.contains(&(it.controller, it.port)) {
+            return Err(Error::xml(format!(
+                "virtio serial port {} on controller {} is already occupied",
+                it.port, it.controller
+            )));
+        }
+        taken.push((it.controller, it.port));
+    }
+    Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_chosen_earlier_are_known() {
+        let below = |rest: &str| format!("/var/lib/libvirt/qemu/channel/{rest}");
+        for chosen in ["1-t/a", "domain-1-t/a", "target/domain-t/a", "target/t.a", "t.a", "target/12-t/a", "t.x.a"] {
+            assert!(is_chosen(&below(chosen), Some("a")), "{chosen}");
+            assert!(is_chosen(&format!("/run/libvirt/qemu/channel/{chosen}"), Some("a")), "{chosen}");
+        }
+        for own in ["a", "t/a", "target/a", "1-/a", "1/a", "domain-/a", "-1-t/a", "1-t/b", "1-t/x/a", "x/t.a", ".a"] {
+            assert!(!is_chosen(&below(own), Some("a")), "{own}");
+        }
+        assert!(!is_chosen("/x/var/lib/libvirt/qemu/channel/1-t/a", Some("a")));
+        // Of a port without a name nobody knows what its file was called.
+        assert!(is_chosen(&below("1-t/foo"), None) && is_chosen(&below("target/foo.bar"), None));
+        assert!(!is_chosen(&below("target/foo"), None) && !is_chosen(&below("1/x"), None));
+    }
 }

@@ -14,6 +14,8 @@ use virtbus_schema::domain::device::sound::SoundModel;
 use virtbus_schema::domain::device::{Address, Info};
 use virtbus_schema::domain::{Devices, Domain};
 
+use crate::device::filesystem::is_mtp;
+
 /// Ports of a hub.
 const HUB_PORTS: u32 = 8;
 
@@ -87,30 +89,38 @@ impl Ports {
 
 /// All devices of a document that sit on USB, hubs apart, in the order they are served.
 fn each(devices: &mut Devices, visit: &mut dyn FnMut(&mut Option<Address>) -> Result<()>) -> Result<()> {
+    // Another place than on USB is complained of later, or means nothing.
+    let mut ask = |it: &mut Option<Address>| match it {
+        None | Some(Address::Usb(_)) => visit(it),
+        Some(_) => Ok(()),
+    };
     for it in devices.disks.iter_mut().filter(|it| it.target.bus == Some(DiskBus::Usb)) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     for it in devices.interfaces.iter_mut().filter(|it| it.model.as_deref() == Some("usb-net")) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     for it in devices.sounds.iter_mut().filter(|it| it.model == SoundModel::Usb) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     for it in devices.hostdevs.iter_mut().filter(|it| it.device.kind == HostdevKind::Usb) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     for it in devices.controllers.iter_mut().filter(|it| it.kind == ControllerKind::Ccid) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     let is_usb = |kind: Option<SerialTargetKind>| kind == Some(SerialTargetKind::UsbSerial);
     for it in devices.serials.iter_mut().filter(|it| is_usb(it.target.as_ref().and_then(|it| it.kind))) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     for it in devices.inputs.iter_mut().filter(|it| it.bus == Some(InputBus::Usb)) {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
+    }
+    for it in devices.filesystems.iter_mut().filter(|it| is_mtp(it)) {
+        ask(&mut it.info.address)?;
     }
     for it in &mut devices.redirdevs {
-        visit(&mut it.info.address)?;
+        ask(&mut it.info.address)?;
     }
     Ok(())
 }
@@ -126,13 +136,13 @@ fn is_placed(address: &Option<Address>) -> bool {
 pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
     let mut buses = buses(&devices.controllers);
-    let mut wanting = 0_u32;
+    let (mut all, mut wanting) = (devices.hubs.len(), 0_u32);
     each(devices, &mut |address| {
+        all += 1;
         wanting += u32::from(!is_placed(address));
         Ok(())
     })?;
-    wanting += u32::try_from(devices.hubs.iter().filter(|it| !is_placed(&it.info.address)).count()).unwrap_or(0);
-    if wanting > 0 && buses.values().all(|it| it.count == 0) {
+    if all > 0 && buses.values().all(|it| it.count == 0) {
         return Err(Error::unsupported_config(
             "USB is disabled for this domain, but USB devices are present in the domain XML",
         ));
@@ -143,26 +153,35 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
     }
     each(devices, &mut |address| if is_placed(address) { take(&mut buses, address, false) } else { Ok(()) })?;
     for it in devices.hubs.iter_mut().filter(|it| !is_placed(&it.info.address)) {
-        it.info.address = Some(Address::Usb(find(&mut buses, None, true)?));
-        wanting -= 1;
+        let wanted = bus_of(&it.info.address);
+        it.info.address = Some(Address::Usb(find(&mut buses, wanted, true)?));
     }
     let free = buses.values().map(Ports::free).fold(0, u32::saturating_add);
-    // A hub takes a port and gives eight.
-    for _ in 0..wanting.saturating_sub(free).div_ceil(HUB_PORTS - 1) {
+    let missing = wanting.saturating_sub(free);
+    // A hub takes a port and gives eight. The reference asks for one port more than is missing, and places are for good.
+    let hubs = if missing > 0 { missing.saturating_add(1).div_ceil(HUB_PORTS - 1) } else { 0 };
+    for _ in 0..hubs {
         let place = find(&mut buses, None, true)?;
         devices
             .hubs
             .push(Hub { kind: HubKind::Usb, info: Info { address: Some(Address::Usb(place)), ..Info::default() } });
     }
     each(devices, &mut |address| {
-        let wanted = match address {
-            Some(Address::Usb(it)) if it.port.is_some() => return Ok(()),
-            Some(Address::Usb(it)) => Some(it.bus),
-            _ => None,
-        };
+        if is_placed(address) {
+            return Ok(());
+        }
+        let wanted = bus_of(address);
         *address = Some(Address::Usb(find(&mut buses, wanted, false)?));
         Ok(())
     })
+}
+
+/// The bus an address names.
+fn bus_of(address: &Option<Address>) -> Option<u32> {
+    match address {
+        Some(Address::Usb(it)) => Some(it.bus),
+        _ => None,
+    }
 }
 
 /// Root hubs by number of their bus.
@@ -185,6 +204,9 @@ fn take(buses: &mut BTreeMap<u32, Ports>, address: &Option<Address>, hub: bool) 
 }
 
 fn find(buses: &mut BTreeMap<u32, Ports>, wanted: Option<u32>, hub: bool) -> Result<UsbAddress> {
+    if let Some(number) = wanted.filter(|it| !buses.contains_key(it)) {
+        return Err(Error::xml(format!("USB bus {number} requested but no controller with that index is present")));
+    }
     for (number, bus) in buses.iter_mut().filter(|(number, _)| wanted.is_none_or(|it| it == **number)) {
         let mut path = Vec::new();
         if bus.find(&mut path, hub) {

@@ -39,6 +39,9 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
     }
     for it in &devices.inputs {
         input(it)?;
+        if it.bus == Some(InputBus::Ps2) && !has_ps2(domain) {
+            return unsupported("ps2 bus inputs require the ps2 feature not to be disabled");
+        }
     }
     let is_first = |it: &&Video| it.model.as_ref().is_some_and(|it| it.primary == Some(YesNo::Yes));
     if devices.videos.iter().filter(is_first).count() > 1 {
@@ -100,6 +103,16 @@ fn only_one(devices: &Devices) -> Result<()> {
 
 fn controller(it: &Controller, board: Board) -> Result<()> {
     let index = it.index.unwrap_or(0);
+    let has_threads =
+        it.kind == ControllerKind::Scsi && it.model.as_deref().is_some_and(|model| model.starts_with("virtio-"));
+    if let Some(driver) = it.driver.as_ref().filter(|_| !has_threads) {
+        if driver.iothread.is_some() {
+            return Err(Error::xml("I/O threads serve controllers of model 'virtio-scsi' only"));
+        }
+        if !driver.iothreads.is_empty() {
+            return unsupported("I/O threads serve controllers of model 'virtio-scsi' only");
+        }
+    }
     match (it.kind, it.model.as_deref()) {
         (ControllerKind::Ide, _) if board != Board::I440fx => {
             unsupported("IDE controllers are unsupported for this QEMU binary or machine type")
@@ -141,12 +154,18 @@ fn serial(it: &Serial, on_pc: bool) -> Result<()> {
     if let Some(kind) = target.kind.filter(|_| !fits) {
         return unsupported(format!("Target type '{kind}' does not fit the type of its address"));
     }
+    if target.kind == Some(SerialTargetKind::SystemSerial) && target.model.is_some() && on_pc {
+        return unsupported("Serial device with target type 'system-serial' is not for this architecture");
+    }
     let needed = match target.model {
         Some(SerialModel::IsaSerial) => SerialTargetKind::IsaSerial,
         Some(SerialModel::UsbSerial) => SerialTargetKind::UsbSerial,
         Some(SerialModel::PciSerial) => SerialTargetKind::PciSerial,
         Some(SerialModel::IsaDebugcon) => SerialTargetKind::IsaDebug,
-        _ => return Ok(()),
+        Some(SerialModel::Pl011 | SerialModel::Uart16550a) => SerialTargetKind::SystemSerial,
+        Some(SerialModel::SpaprVty) => SerialTargetKind::SpaprVioSerial,
+        Some(SerialModel::Sclpconsole | SerialModel::Sclplmconsole) => SerialTargetKind::SclpSerial,
+        None => return Ok(()),
     };
     if target.kind.is_some_and(|kind| kind != needed) {
         let model = target.model.map_or("", SerialModel::as_str);
@@ -162,6 +181,11 @@ fn channel(it: &Channel, spice: bool) -> Result<()> {
         _ => return Ok(()),
     };
     if spice { Ok(()) } else { unsupported(format!("chardev '{kind}' not supported without spice graphics")) }
+}
+
+/// Whether the guest's keyboard controller is there: it is unless it is switched off.
+pub(super) fn has_ps2(domain: &Domain) -> bool {
+    domain.features.as_ref().and_then(|it| it.ps2).is_none_or(|it| it.state.is_on())
 }
 
 fn input(it: &Input) -> Result<()> {
@@ -188,6 +212,9 @@ fn graphics(it: &Graphics, devices: &Devices, caps: &QemuCaps) -> Result<()> {
             unsupported("spice graphics are not supported with this QEMU")
         }
         Graphics::Rdp(_) => unsupported("graphics type 'rdp' is not supported with this QEMU"),
+        Graphics::EglHeadless { .. } if devices.graphics.iter().any(|it| !draws_for(it)) => {
+            unsupported("graphics type 'egl-headless' is only supported with one of: 'vnc', 'spice' graphics types")
+        }
         Graphics::Desktop { .. } => unsupported("unsupported graphics type 'desktop'"),
         Graphics::Vnc(vnc) => {
             if let Some(password) = vnc.passwd.as_ref().filter(|it| it.len() > 8) {
@@ -197,6 +224,11 @@ fn graphics(it: &Graphics, devices: &Devices, caps: &QemuCaps) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a display shows what is drawn without a screen, or is such itself.
+fn draws_for(it: &Graphics) -> bool {
+    matches!(it, Graphics::EglHeadless { .. } | Graphics::Vnc(_) | Graphics::Spice(_))
 }
 
 fn has_audio(wanted: Option<u32>, devices: &Devices) -> Result<()> {
@@ -247,6 +279,9 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
     if !caps.has(device) {
         return unsupported(format!("domain configuration does not support video model '{kind}'"));
     }
+    if kind == VideoKind::Ramfb && it.info.address.is_some() {
+        return unsupported("address not supported for video type ramfb");
+    }
     let options = it.driver.map(|it| it.virtio).unwrap_or_default();
     if kind != VideoKind::Virtio && options != VirtioOptions::default() {
         return unsupported("virtio driver options are only supported for virtio devices");
@@ -283,6 +318,9 @@ fn watchdog(it: &Watchdog, board: Board) -> Result<()> {
         WatchdogModel::Itco if board == Board::Q35 && it.info.address.is_some() => {
             unsupported("itco model of watchdog is part of the machine and cannot have any address set.")
         }
+        WatchdogModel::I6300esb if !matches!(it.info.address, None | Some(Address::Pci(_))) => {
+            unsupported("i6300esb model of watchdog can go only on PCI bus")
+        }
         WatchdogModel::Itco if board != Board::Q35 => unsupported("itco model of watchdog is only part of q35 machine"),
         WatchdogModel::Ib700 if board != Board::I440fx => {
             unsupported("ib700 model of watchdog cannot be used with this machine type")
@@ -297,6 +335,9 @@ fn panic(it: &Panic) -> Result<()> {
     match it.model {
         Some(PanicModel::Pvpanic) if !matches!(it.info.address, None | Some(Address::Pci(_))) => {
             unsupported("pvpanic is supported only with PCI address type")
+        }
+        Some(PanicModel::Hyperv) if it.info.address.is_some() => {
+            unsupported("setting the panic device address is not supported for model 'hyperv'")
         }
         Some(PanicModel::Isa) if !is_isa => unsupported("panic is supported only with ISA address type"),
         Some(PanicModel::Pseries) => unsupported("only pSeries guests support panic device of model 'pseries'"),

@@ -195,6 +195,10 @@ fn boot(domain: &Domain, board: Board) -> Result<()> {
     if os.loader.as_ref().is_some_and(|it| it.secure == Some(YesNo::Yes)) && board != Board::Q35 {
         return unsupported("Secure boot is supported with q35 machine types only");
     }
+    let smm = domain.features.as_ref().and_then(|it| it.smm.as_ref()).is_some_and(|it| it.state.is_on());
+    if os.loader.as_ref().is_some_and(|it| it.secure == Some(YesNo::Yes)) && !smm {
+        return unsupported("Secure boot requires SMM feature enabled");
+    }
     if os.bootmenu.as_ref().and_then(|it| it.timeout).is_some_and(|it| it > 65535) {
         return unsupported("invalid value for boot menu timeout, must be in range [0,65535]");
     }

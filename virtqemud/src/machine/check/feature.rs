@@ -28,6 +28,9 @@ pub(super) fn check(domain: &Domain, board: Board) -> Result<()> {
             domain.os.kind.machine.as_deref().unwrap_or_default()
         ));
     }
+    if features.vmport.is_some_and(|it| it.state.is_on()) && !super::device::has_ps2(domain) {
+        return unsupported("vmport feature requires the ps2 feature not to be disabled");
+    }
     if aia.is_some_and(|it| it != AiaMode::None) {
         return unsupported("aia feature is only supported with RISC-V Virt machines");
     }

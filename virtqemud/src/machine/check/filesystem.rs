@@ -2,13 +2,11 @@
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::cpu::MemAccess;
 use virtbus_schema::domain::device::filesystem::{
     AccessMode, Filesystem, FilesystemDriverKind as Driver, FilesystemKind, MultiDevs,
 };
-use virtbus_schema::domain::memory::{MemoryAccess, MemorySource};
 
-use super::unsupported;
+use super::{disk::shares_memory, unsupported};
 use crate::device::filesystem::is_virtiofs;
 
 pub(super) fn check(domain: &Domain) -> Result<()> {
@@ -19,7 +17,12 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
         }
         match it.driver.as_ref().and_then(|it| it.kind) {
             None | Some(Driver::Path) => nine_p(it)?,
-            Some(Driver::Handle) => return unsupported("only supports passthrough accessmode"),
+            Some(kind @ (Driver::Handle | Driver::Mtp))
+                if it.accessmode.is_some_and(|it| it != AccessMode::Passthrough) =>
+            {
+                return unsupported(format!("{kind} only supports passthrough accessmode"));
+            }
+            Some(Driver::Handle | Driver::Mtp) => {}
             Some(Driver::Virtiofs) => virtiofs(it, domain)?,
             // No bus has a place for these.
             Some(_) => {
@@ -59,20 +62,5 @@ fn virtiofs(it: &Filesystem, domain: &Domain) -> Result<()> {
     if it.driver.as_ref().is_some_and(|it| it.wrpolicy.is_some()) {
         return unsupported("virtiofs does not support wrpolicy");
     }
-    if is_shared(domain) { Ok(()) } else { unsupported("'virtiofs' requires shared memory") }
-}
-
-/// Whether another process can map the guest's memory.
-pub(super) fn is_shared(domain: &Domain) -> bool {
-    let backing = domain.memory_backing.as_ref();
-    let all = backing.and_then(|it| it.access) == Some(MemoryAccess::Shared);
-    let cells = domain.cpu.as_ref().and_then(|it| it.numa.as_ref()).map(|it| it.cells.as_slice()).unwrap_or_default();
-    let can = backing.is_some_and(|it| {
-        it.hugepages.is_some() || matches!(it.source, Some(MemorySource::Memfd | MemorySource::File))
-    });
-    if cells.is_empty() {
-        return all && can;
-    }
-    // Memory that is shared and not anonymous is in a file at least.
-    cells.iter().all(|it| it.mem_access.map_or(all, |it| it == MemAccess::Shared))
+    if shares_memory(domain) { Ok(()) } else { unsupported("'virtiofs' requires shared memory") }
 }

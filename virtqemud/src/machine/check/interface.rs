@@ -6,12 +6,12 @@ use virtbus_schema::domain::device::VirtioOptions;
 use virtbus_schema::domain::device::interface::{GuestIp, Interface, InterfaceKind, TeamingKind};
 use virtbus_schema::xml::YesNo;
 
-use super::{filesystem::is_shared, unsupported};
+use super::{disk::shares_memory, unsupported};
 
 pub(super) fn check(domain: &Domain) -> Result<()> {
     for it in &domain.devices.interfaces {
         one(it)?;
-        if it.kind == InterfaceKind::VhostUser && !is_shared(domain) {
+        if it.kind == InterfaceKind::VhostUser && !shares_memory(domain) {
             return unsupported("'interface' requires shared memory");
         }
     }

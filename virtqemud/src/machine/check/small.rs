@@ -11,9 +11,11 @@ use virtbus_schema::domain::device::small::{
 };
 use virtbus_schema::domain::device::tpm::{Tpm, TpmBackend, TpmModel, TpmVersion};
 use virtbus_schema::domain::device::{Address, Devices};
+use virtbus_schema::domain::features::IoapicDriver;
 use virtbus_schema::xml::OnOff;
 
 use super::super::Board;
+use super::super::devices::MOST_WITHOUT_EIM;
 use super::unsupported;
 use crate::process::capabilities::QemuCaps;
 
@@ -22,6 +24,14 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
     let acpi = domain.features.as_ref().is_some_and(|it| it.acpi);
     for it in &devices.iommus {
         iommu(it, board, acpi)?;
+        let driver = it.driver.unwrap_or_default();
+        let split = domain.features.as_ref().and_then(|it| it.ioapic).and_then(|it| it.driver);
+        if driver.intremap.is_some_and(OnOff::is_on) && split != Some(IoapicDriver::Qemu) {
+            return unsupported("IOMMU interrupt remapping requires split I/O APIC (ioapic driver='qemu')");
+        }
+        if domain.vcpu.count > MOST_WITHOUT_EIM && !driver.eim.is_some_and(OnOff::is_on) {
+            return unsupported("more than 255 vCPUs require extended interrupt mode enabled on the iommu device");
+        }
     }
     for it in &devices.tpms {
         tpm(it, caps)?;

@@ -15,6 +15,7 @@ use virtbus_schema::domain::device::video::VideoKind;
 use virtbus_schema::domain::device::watchdog::WatchdogModel;
 use virtbus_schema::domain::device::{Address, Devices};
 
+use crate::device::filesystem::is_mtp;
 use crate::machine::Board;
 
 bitflags::bitflags! {
@@ -277,7 +278,10 @@ impl Seat {
                 RngModel::VirtioTransitional => Virtio::Transitional.wants(board),
                 RngModel::VirtioNonTransitional => Virtio::NonTransitional.wants(board),
             }),
-            Seat::Filesystem(at) => Some(by_model(devices.filesystems.get(at)?.model).wants(board)),
+            Seat::Filesystem(at) => {
+                let it = devices.filesystems.get(at)?;
+                (!is_mtp(it)).then(|| by_model(it.model).wants(board))
+            }
             Seat::Vsock(at) => Some(by_model(devices.vsocks.get(at)?.model).wants(board)),
             Seat::Hostdev(at) => hostdev(devices.hostdevs.get(at)?, board),
             Seat::Shmem(_) | Seat::Pstore(_) | Seat::Crypto(_) => Some(PLUGGABLE),
@@ -354,7 +358,7 @@ fn controller(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
 fn interface(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
     let it = devices.interfaces.get(at)?;
     if it.kind == InterfaceKind::Hostdev {
-        return Some(PLUGGABLE_EXPRESS);
+        return Some(if board == Board::Q35 { PLUGGABLE_EXPRESS } else { PLUGGABLE });
     }
     match it.model.as_deref()? {
         "usb-net" => None,

@@ -12,7 +12,8 @@ use crate::machine::pci;
 /// # Errors
 /// There is no place for a network card.
 pub fn as_shown(domain: &mut Domain) -> Result<()> {
-    for it in &mut domain.devices.interfaces {
+    // A card that is handed over whole is no tap.
+    for it in domain.devices.interfaces.iter_mut().filter(|it| it.kind != InterfaceKind::Hostdev) {
         let kept = Kept { mac: it.mac, model: it.model.take(), script: it.script.take() };
         *it = kept.into();
     }

@@ -20,6 +20,27 @@ pub enum Address {
     Unassigned,
 }
 
+impl Address {
+    /// Its type, as documents write it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pci(_) => "pci",
+            Self::Drive(_) => "drive",
+            Self::VirtioSerial(_) => "virtio-serial",
+            Self::Ccid(_) => "ccid",
+            Self::Usb(_) => "usb",
+            Self::SpaprVio(_) => "spapr-vio",
+            Self::VirtioS390 => "virtio-s390",
+            Self::Ccw(_) => "ccw",
+            Self::VirtioMmio => "virtio-mmio",
+            Self::Isa(_) => "isa",
+            Self::Dimm(_) => "dimm",
+            Self::Unassigned => "unassigned",
+        }
+    }
+}
+
 /// `type='pci' domain='0x0000' bus='0x00' slot='0x1f' function='0x2' multifunction='on'`.
 ///
 /// All zero means: of this kind, but not assigned yet.

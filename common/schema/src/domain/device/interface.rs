@@ -131,6 +131,9 @@ impl Interface {
         }
         self.coalesce = self.coalesce.filter(|it| *it > 0);
         let has_odd = |it: &String| it.bytes().any(|it| !it.is_ascii_alphanumeric() && it != b'-' && it != b'_');
+        if let Some(known) = self.model.as_ref().and_then(|it| known_model(it)) {
+            self.model = Some(known.to_owned());
+        }
         if self.model.as_ref().is_some_and(has_odd) {
             return Err(node.error(ErrorKind::Argument, "the model's name contains invalid characters"));
         }
@@ -341,4 +344,34 @@ pub enum TeamingKind {
 pub enum LinkState {
     Up,
     Down,
+}
+
+/// Models that are known by name.
+const MODELS: &[&str] = &[
+    "netfront",
+    "rtl8139",
+    "virtio",
+    "e1000",
+    "e1000e",
+    "igb",
+    "virtio-transitional",
+    "virtio-non-transitional",
+    "usb-net",
+    "spapr-vlan",
+    "lan9118",
+    "scm91c111",
+    "vlance",
+    "vmxnet",
+    "vmxnet2",
+    "vmxnet3",
+    "Am79C970A",
+    "Am79C973",
+    "82540EM",
+    "82545EM",
+    "82543GC",
+];
+
+/// A known model as it is written, however the document writes it.
+fn known_model(said: &str) -> Option<&'static str> {
+    MODELS.iter().find(|it| it.eq_ignore_ascii_case(said)).copied()
 }
