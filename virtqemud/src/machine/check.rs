@@ -3,9 +3,11 @@
 //! Whether the document is sound in itself was checked when it was read; here it is held against the emulator and the machine.
 
 mod chardev;
+mod controller;
 mod device;
 mod disk;
 mod domain;
+mod drive;
 mod feature;
 mod filesystem;
 mod hostdev;
@@ -102,9 +104,11 @@ pub(super) fn boot_order(domain: &Domain) -> Result<()> {
 /// `CONFIG_UNSUPPORTED` and others, each naming what is wrong.
 pub(super) fn domain(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     let board = Board::of_domain(domain);
+    controller::check(&domain.devices)?;
     domain::check(domain, board, caps)?;
     feature::check(domain, board)?;
     place::check(domain)?;
+    drive::check(domain, board)?;
     disk::check(domain, caps)?;
     interface::check(domain)?;
     hostdev::check(domain)?;

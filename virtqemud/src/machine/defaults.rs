@@ -7,6 +7,7 @@ use virtbus_schema::domain::cpu::{
 };
 use virtbus_schema::domain::device::memory::{MemoryDevice, MemoryModel};
 use virtbus_schema::domain::os::{BootDevice, BootKind};
+use virtbus_schema::domain::security::{SecLabel, SecLabelKind};
 use virtbus_schema::xml::{CpuSet, OnOff, Size};
 
 use super::is_kvm;
@@ -26,6 +27,9 @@ pub(super) fn basics(domain: &mut Domain, caps: &QemuCaps) {
     if current.kib == 0 || *current > all {
         *current = all;
     }
+    for it in &mut domain.seclabels {
+        label(it);
+    }
     let devices = &domain.devices;
     let ordered = devices.disks.iter().any(|it| it.info.boot.is_some())
         || devices.interfaces.iter().any(|it| it.info.boot.is_some())
@@ -34,6 +38,20 @@ pub(super) fn basics(domain: &mut Domain, caps: &QemuCaps) {
         || devices.redirdevs.iter().any(|it| it.info.boot.is_some());
     if domain.os.boot.is_empty() && !ordered {
         domain.os.boot.push(BootDevice { dev: BootKind::Hd });
+    }
+}
+
+/// What a label says of the next start: here is no model of labels but that of owners, so one of any model labels nothing,
+/// and labels that were chosen belong to one run.
+fn label(it: &mut SecLabel) {
+    if it.model.is_none() {
+        it.model = Some("none".to_owned());
+        it.kind = Some(SecLabelKind::None);
+        it.relabel = None;
+    }
+    it.imagelabel = None;
+    if it.kind == Some(SecLabelKind::Dynamic) {
+        it.label = None;
     }
 }
 
@@ -86,7 +104,7 @@ pub(super) fn cpu(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         // Only topology, NUMA cells or the like: the machine's own model.
         if let Some(name) = default {
             cpu.model = Some(CpuModel { fallback: Some(CpuFallback::Forbid), vendor_id: None, name });
-            cpu.check.get_or_insert(CpuCheck::None);
+            cpu.check = Some(CpuCheck::None);
             cpu.matching = Some(CpuMatch::Exact);
         }
     }

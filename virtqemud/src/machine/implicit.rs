@@ -19,9 +19,13 @@ use crate::process::capabilities::QemuCaps;
 /// What the board brings, before devices are looked at.
 pub(super) fn board(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     let board = Board::of_domain(domain);
+    controller::order(&mut domain.devices.controllers);
     controller::number(&mut domain.devices.controllers);
     let devices = &mut domain.devices;
-    let has_usb = devices.controllers.iter().any(|it| it.kind == ControllerKind::Usb);
+    let has_usb = devices
+        .controllers
+        .iter()
+        .any(|it| it.kind == ControllerKind::Usb && (it.index == Some(0) || it.model.as_deref() == Some("none")));
     if board != Board::IsaPc && !has_usb {
         let mut usb = Controller::new(ControllerKind::Usb, 0);
         usb.model = match board {

@@ -3,6 +3,7 @@
 
 mod numa;
 mod scheduling;
+mod usb;
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ use virtbus_xml::{Error, ErrorKind, Node};
 
 use super::{
     Domain, Features, IoThread, Sysinfo,
+    device::chardev::Chardev,
     memory::{NumaMemory, NumaMode, NumaTune, Placement},
 };
 use uuid::Uuid;
@@ -63,6 +65,7 @@ impl Domain {
         self.check_labels(node)?;
         self.check_groups(node)?;
         self.devices.check_targets(node)?;
+        self.devices.check_usb(node)?;
         self.devices.check_hostdevs(node)?;
         self.devices.check_aliases(node)
     }
@@ -186,10 +189,27 @@ impl Domain {
             it.complete(node)?;
         }
         let mut seen = BTreeSet::new();
-        for model in self.seclabels.iter().filter_map(|it| it.model.as_deref()) {
+        for model in self.seclabels.iter().map(|it| it.model.as_deref()) {
             if !seen.insert(model) {
+                let model = model.unwrap_or("(any)");
                 return Err(node.error(ErrorKind::Conflict, format!("two security labels of model {model}")));
             }
+        }
+        if self.seclabels.len() > 1 && self.seclabels.iter().any(|it| it.model.is_none()) {
+            return Err(node.error(ErrorKind::BadValue, "one of several security labels has no model"));
+        }
+        let fixed = |model: &Option<String>| {
+            model.is_some() && self.seclabels.iter().any(|it| it.model == *model && !it.relabels())
+        };
+        let of_disks = self.devices.disks.iter().filter_map(|it| it.source.as_ref()).flat_map(|it| &it.seclabels);
+        let devices = &self.devices;
+        let ports = devices.serials.iter().map(|it| &it.chardev).chain(devices.parallels.iter().map(|it| &it.chardev));
+        let ports = ports.chain(devices.consoles.iter().map(|it| &it.chardev));
+        let ports = ports.chain(devices.channels.iter().map(|it| &it.chardev));
+        let of_ports = ports.flat_map(Chardev::sources).flat_map(|it| &it.seclabels);
+        if of_disks.chain(of_ports).any(|it| fixed(&it.model)) {
+            let text = "a device has a label of its own where the domain's label says that nothing is relabelled";
+            return Err(node.error(ErrorKind::Unsupported, text));
         }
         self.seclabels.retain(|it| it.kind.is_some());
         Ok(())

@@ -21,22 +21,38 @@ pub struct SecLabel {
 }
 
 impl SecLabel {
-    /// A static label is given, and its model is named.
+    const NOTHING: Self =
+        Self { kind: None, model: None, relabel: None, label: None, imagelabel: None, baselabel: None };
+
+    /// A static label is given, one without a type says its model alone, and what contradicts the type is not there.
     fn form(node: Node<'_>) -> Result<(), Error> {
-        if node.attr("type").is_some_and(|it| it.value() == "static") {
-            if node.child("label").is_none() {
-                return Err(node.missing("label"));
-            }
-            if node.attr("model").is_none() {
-                return Err(node.missing("@model"));
-            }
+        let kind = node.attr("type").map(|it| it.value());
+        let relabel = node.attr("relabel").map(|it| it.value());
+        let stray = match (kind, relabel) {
+            (Some("static"), _) if node.child("label").is_none() => return Err(node.missing("label")),
+            (Some("static"), _) => node.child("baselabel").map(|_| "baselabel"),
+            (Some("dynamic") | None, Some("no")) | (Some("none"), Some("yes")) => Some("@relabel"),
+            (Some("none") | None, _) => ["label", "baselabel"].into_iter().find(|it| node.child(it).is_some()),
+            _ => None,
+        };
+        match stray {
+            Some(stray) => Err(node.error(ErrorKind::Unknown, format!("{stray} does not fit the type"))),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether what it is about may be labelled.
+    #[must_use]
+    pub fn relabels(&self) -> bool {
+        self.kind != Some(SecLabelKind::None) && self.relabel != Some(YesNo::No)
     }
 
     /// Fills in what the type implies. One that says nothing counts as not given: its type is taken away.
     pub(crate) fn complete(&mut self, node: Node<'_>) -> Result<(), Error> {
         let fault = |kind: ErrorKind, text: &str| Err(node.error(kind, text));
+        if self.model.as_deref() == Some("none") && self.kind.is_none() {
+            self.kind = Some(SecLabelKind::None);
+        }
         let Some(kind) = self.kind else {
             if self.model.is_none() {
                 return fault(ErrorKind::BadValue, "a security label has no model");
@@ -52,6 +68,12 @@ impl SecLabel {
                 return fault(ErrorKind::Unsupported, "relabel='yes' is not for labels of type 'none'");
             }
             _ => {}
+        }
+        if self.model.as_deref() == Some("none") {
+            // The model that labels nothing.
+            let model = self.model.take();
+            *self = Self { kind: Some(SecLabelKind::None), model, ..Self::NOTHING };
+            return Ok(());
         }
         if kind == SecLabelKind::Static && self.label.is_none() {
             return fault(ErrorKind::BadValue, "a static label is not given");
@@ -69,6 +91,12 @@ impl SecLabel {
         if kind != SecLabelKind::None {
             self.relabel.get_or_insert(YesNo::from(relabel));
         }
+        if kind != SecLabelKind::Dynamic {
+            self.baselabel = None;
+        }
+        if kind == SecLabelKind::None {
+            self.label = None;
+        }
         Ok(())
     }
 }
@@ -82,6 +110,7 @@ pub enum SecLabelKind {
 
 /// `<seclabel model='dac' relabel='no'>` of a device's source.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = SourceSecLabel::check, form = SourceSecLabel::form)]
 pub struct SourceSecLabel {
     #[xml(attr)]
     pub model: Option<String>,
@@ -91,6 +120,50 @@ pub struct SourceSecLabel {
     pub labelskip: Option<YesNo>,
     #[xml(child)]
     pub label: Option<String>,
+}
+
+impl SourceSecLabel {
+    /// It says one thing: not to label, how to label, or that labelling was passed over.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let attr = |name| node.attr(name).map(|it| it.value().to_owned());
+        let (relabel, skipped) = (attr("relabel"), attr("labelskip"));
+        let label = node.child("label").is_some();
+        let fits = match (relabel.as_deref(), skipped.as_deref(), label) {
+            (Some("no"), None, false) | (None, Some("yes"), false) | (Some("yes") | None, None, true) => true,
+            // Whether the value is one of the list is told elsewhere.
+            (Some(value), None, _) => !matches!(value, "yes" | "no"),
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(node.error(ErrorKind::Unknown, "relabel='no', labelskip='yes' or a label")) }
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.label = self.label.take().filter(|it| !it.is_empty());
+        match (self.relabel, &self.label) {
+            (Some(YesNo::Yes), None) => Err(node.error(ErrorKind::BadValue, "relabel='yes' needs a label")),
+            (Some(YesNo::No), Some(_)) => Err(node.error(ErrorKind::BadValue, "relabel='no' takes no label")),
+            (None, Some(_)) => {
+                self.relabel = Some(YesNo::Yes);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Those that say anything; what was passed over at a start is not the document's.
+    ///
+    /// # Errors
+    /// Two are of one model.
+    pub(crate) fn settle(all: &mut Vec<Self>, node: Node<'_>) -> Result<(), Error> {
+        let mut seen = std::collections::BTreeSet::new();
+        for model in all.iter().filter_map(|it| it.model.as_deref()) {
+            if !seen.insert(model) {
+                return Err(node.error(ErrorKind::Conflict, format!("two labels of model {model}")));
+            }
+        }
+        all.retain(|it| it.relabel.is_some());
+        Ok(())
+    }
 }
 
 /// `<keywrap>` of s390.

@@ -129,7 +129,7 @@ fn buses_of(domain: &Domain, board: Board, growing: bool) -> Result<Buses> {
             continue;
         };
         if here.next().is_some() {
-            return Err(Error::internal(format!("Multiple 'pci' controllers with index '{index}'")));
+            return Err(Error::xml(format!("Multiple 'pci' controllers with index '{index}'")));
         }
         let Some(model) = model_of(found) else {
             return Err(Error::internal("PCI controller model was not set correctly"));
@@ -182,13 +182,18 @@ fn serve(domain: &mut Domain, buses: &mut Buses, board: Board) -> Result<()> {
         let place = match companion(&domain.devices, seat) {
             Some((function, Some(with))) => {
                 let place = Place { function, ..with };
-                buses.reserve(place, PCI, false)?;
+                buses.reserve(place, PCI, true)?;
                 place
             }
             Some((function, None)) => buses.find(wants, function)?,
             None => buses.find(wants, 0)?,
         };
+        let is_first = companion(&domain.devices, seat).is_some_and(|(function, _)| function == 0);
         put(seat.address(&mut domain.devices), place);
+        if let (true, Some(Address::Pci(it))) = (is_first, seat.address(&mut domain.devices)) {
+            // The rest of the set may come later.
+            it.multifunction.get_or_insert(Multifunction::On);
+        }
     }
     Ok(())
 }
@@ -302,6 +307,9 @@ fn ich9(domain: &mut Domain, buses: &mut Buses) -> Result<()> {
                 if let Some(place) = slots.into_iter().find(|place| !buses.in_use(*place)) {
                     buses.reserve(place, PCI, false)?;
                     put(&mut it.info.address, place);
+                    if let Some(Address::Pci(it)) = &mut it.info.address {
+                        it.multifunction.get_or_insert(Multifunction::On);
+                    }
                 }
             }
             (ControllerKind::Pci, Some("dmi-to-pci-bridge")) if wanted(&it.info.address) => {

@@ -7,7 +7,7 @@ use super::disk::DiskIoThread;
 
 /// `<controller type='pci' index='1' model='pcie-root-port'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Controller::check)]
+#[xml(check = Controller::check, form = Controller::form)]
 pub struct Controller {
     #[xml(attr = "type", default = ControllerKind::Ide)]
     pub kind: ControllerKind,
@@ -74,7 +74,31 @@ impl Controller {
         }
     }
 
+    /// Only USB controllers accompany others.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let is_usb = node.attr("type").is_some_and(|it| it.value() == "usb");
+        match node.child("master").filter(|_| !is_usb) {
+            Some(master) => Err(master.error(ErrorKind::Unknown, "only USB controllers accompany others")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it is the companion of another USB controller, which it shares the ports with.
+    #[must_use]
+    pub const fn is_companion(&self) -> bool {
+        self.info.master_startport.is_some()
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if let (ControllerKind::Usb, Some(model)) = (self.kind, self.model.as_deref()) {
+            let first = match model {
+                "ich9-uhci1" => Some(0),
+                "ich9-uhci2" => Some(2),
+                "ich9-uhci3" => Some(4),
+                _ => None,
+            };
+            self.info.master_startport = self.info.master_startport.or(first);
+        }
         if let Some(model) = &self.model
             && !self.kind.models().contains(&model.as_str())
         {

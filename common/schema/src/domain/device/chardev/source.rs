@@ -6,7 +6,7 @@ use crate::domain::security::SourceSecLabel;
 
 /// `type=` and everything that belongs to it, in the element of the device.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(tag = "type", fault = Unsupported, form = Chardev::form)]
+#[xml(tag = "type", fault = Unsupported, check = Chardev::check, form = Chardev::form)]
 pub enum Chardev {
     Null {
         #[xml(child)]
@@ -72,6 +72,17 @@ pub enum Chardev {
 }
 
 impl Chardev {
+    /// The sources it has: one, or two where it listens and speaks elsewhere.
+    pub fn sources(&self) -> impl Iterator<Item = &CharSource> {
+        let (one, more): (Option<&CharSource>, &[CharSource]) = match self {
+            Self::Dev(it) | Self::File(it) | Self::Pipe(it) => (it.source.as_ref(), &[]),
+            Self::Pty { source, .. } | Self::Unix { source, .. } => (source.as_ref(), &[]),
+            Self::Udp(it) | Self::Tcp(it) => (None, &it.sources),
+            _ => (None, &[]),
+        };
+        one.into_iter().chain(more)
+    }
+
     /// What it needs and does not say; only channels may leave the path of a socket to the daemon.
     #[must_use]
     pub fn lacks(&self) -> Option<&'static str> {
@@ -79,7 +90,11 @@ impl Chardev {
         match self {
             Self::Dev(it) | Self::File(it) | Self::Pipe(it) => (!has_path(&it.source)).then_some("path"),
             Self::Unix { source, .. } => (!has_path(source)).then_some("path"),
-            Self::Tcp(it) => it.sources.first().is_none_or(|it| it.service.is_none()).then_some("service"),
+            Self::Tcp(it) => match it.sources.first() {
+                Some(CharSource { host: None, .. }) => Some("host"),
+                Some(CharSource { service: Some(_), .. }) => None,
+                _ => Some("service"),
+            },
             Self::Udp(it) => {
                 let connects = |it: &&CharSource| it.mode != Some(CharSourceMode::Bind);
                 it.sources.iter().find(connects).is_none_or(|it| it.service.is_none()).then_some("service")
@@ -97,6 +112,40 @@ impl Chardev {
             | Self::Spicevmc { .. }
             | Self::QemuVdagent { .. } => None,
         }
+    }
+
+    /// Whether it connects again by itself, and whether it can: only who connects does.
+    #[must_use]
+    pub fn reconnects_in_vain(&self) -> bool {
+        let source = match self {
+            Self::Tcp(it) => it.sources.first(),
+            Self::Unix { source, .. } => source.as_ref(),
+            _ => None,
+        };
+        source.is_some_and(|it| it.reconnect.is_some() && it.mode == Some(CharSourceMode::Bind))
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let (most, said) = if matches!(self, Self::Udp(_)) { (2, "two sources") } else { (1, "one source") };
+        if let Some(more) = node.children("source").nth(most) {
+            return Err(more.error(ErrorKind::BadValue, format!("a character device has no more than {said}")));
+        }
+        let reconnect = match self {
+            Self::Tcp(it) => it.sources.first().and_then(|it| it.reconnect),
+            Self::Unix { source, .. } => source.as_ref().and_then(|it| it.reconnect),
+            _ => None,
+        };
+        if reconnect.is_some_and(|it| it.timeout == Some(0)) {
+            return Err(node.error(ErrorKind::Argument, "the timeout of a reconnect cannot be 0"));
+        }
+        if let Self::Unix { source: Some(source), .. } = self {
+            check_mode(node)?;
+            let CharSource { mode, host: _, service: _, path, append: _, tls: _, reconnect, seclabels } =
+                std::mem::take(source);
+            let mode = mode.or(path.is_some().then_some(CharSourceMode::Connect));
+            *source = CharSource { mode, path, reconnect, seclabels, ..CharSource::default() };
+        }
+        Ok(())
     }
 
     /// In strict reading any kind may have all parts of a source, and passes over what it does not know.
@@ -175,14 +224,20 @@ impl SocketChardev {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         check_mode(node)?;
         let is_udp = node.attr("type").is_some_and(|it| it.value() == "udp");
+        for source in &mut self.sources {
+            source.mode = source.mode.or(Some(CharSourceMode::Connect));
+        }
         if is_udp {
             self.protocol = None;
+            // Where it binds comes first, and only if that says anything; of two ends of a kind the first counts.
+            let says = |it: &CharSource| it.host.is_some() || it.service.is_some();
+            self.sources.retain(|it| it.mode == Some(CharSourceMode::Connect) || says(it));
+            self.sources.sort_by_key(|it| it.mode == Some(CharSourceMode::Connect));
+            self.sources.dedup_by_key(|it| it.mode);
         } else {
-            self.sources.truncate(1);
             self.protocol = self.protocol.or(Some(ProtocolKind::Raw));
         }
         for source in &mut self.sources {
-            source.mode = source.mode.or(Some(CharSourceMode::Connect));
             (source.path, source.append) = (None, None);
             if is_udp {
                 (source.tls, source.reconnect) = (None, None);
@@ -203,6 +258,7 @@ pub struct NullModem {
 
 /// `<source>`: which fields count depends on the kind.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
+#[xml(check = CharSource::check)]
 pub struct CharSource {
     #[xml(attr, lenient, free)]
     pub mode: Option<CharSourceMode>,
@@ -222,26 +278,39 @@ pub struct CharSource {
     pub seclabels: Vec<SourceSecLabel>,
 }
 
+impl CharSource {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        SourceSecLabel::settle(&mut self.seclabels, node)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
 pub enum CharSourceMode {
     Connect,
     Bind,
 }
 
-/// `<reconnect enabled='yes' timeout='10'/>`, in seconds.
+/// `<reconnect enabled='yes' timeout='10'/>`, in seconds. Without `enabled` it says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
-#[xml(check = Reconnect::check)]
+#[xml(absent = Reconnect::says_nothing, check = Reconnect::check)]
 pub struct Reconnect {
     #[xml(attr)]
     pub enabled: YesNo,
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub timeout: Option<u32>,
 }
 
 impl Reconnect {
+    fn says_nothing(node: Node<'_>) -> bool {
+        node.attr("enabled").is_none()
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        if self.enabled.is_on() && self.timeout.is_none() {
-            return Err(node.error(ErrorKind::BadValue, "a reconnect that is enabled needs a timeout"));
+        match self.timeout {
+            // How long nobody waits for does not matter.
+            _ if !self.enabled.is_on() => self.timeout = None,
+            Some(_) => {}
+            None => return Err(node.error(ErrorKind::BadValue, "a reconnect that is enabled needs a timeout")),
         }
         Ok(())
     }

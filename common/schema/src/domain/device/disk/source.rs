@@ -9,6 +9,7 @@ pub use crate::encryption::{Encryption, EncryptionFormat, EncryptionSecret};
 
 /// `<source>`. Which fields count depends on the disk's kind; the others are empty.
 #[derive(Debug, Clone, PartialEq, Default, Xml)]
+#[xml(check = DiskSource::settle)]
 pub struct DiskSource {
     /// `type='file'`.
     #[xml(attr, form = crate::forms::absolute)]
@@ -94,6 +95,10 @@ pub struct DiskSource {
 }
 
 impl DiskSource {
+    fn settle(&mut self, node: Node<'_>) -> Result<(), Error> {
+        SourceSecLabel::settle(&mut self.seclabels, node)
+    }
+
     /// What a source of this kind has, and must have.
     pub(crate) fn form(node: Node<'_>, kind: DiskKind) -> Result<(), Error> {
         let protocol = node.attr("protocol").and_then(|it| Protocol::from_name(it.value()));
@@ -402,7 +407,7 @@ pub struct Auth {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(form = AuthSecret::form)]
 pub struct AuthSecret {
-    #[xml(attr = "type")]
+    #[xml(attr = "type", fault = Unsupported)]
     pub kind: Option<AuthSecretKind>,
     #[xml(attr)]
     pub uuid: Option<uuid::Uuid>,
