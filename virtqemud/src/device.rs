@@ -7,7 +7,7 @@ pub mod address;
 pub mod alias;
 mod audio;
 pub mod boot;
-mod channel;
+pub mod channel;
 pub mod chardev;
 mod console;
 mod controller;

@@ -73,10 +73,22 @@ impl Variant {
     }
 }
 
-/// What is written on the enum: the attribute that chooses, the kind of a bad choice, what strict reading asks.
-fn container(input: &DeriveInput) -> syn::Result<(String, Ident, Option<syn::Path>)> {
+/// What is written on the enum.
+struct Container {
+    /// The attribute that chooses.
+    tag: String,
+    /// The kind of a bad choice.
+    fault: Ident,
+    /// What is asked when the parts are read.
+    check: Option<syn::Path>,
+    /// What strict reading asks.
+    form: Option<syn::Path>,
+}
+
+fn container(input: &DeriveInput) -> syn::Result<Container> {
     let mut tag = None;
     let mut fault = Ident::new("BadValue", Span::call_site());
+    let mut check: Option<syn::Path> = None;
     let mut form: Option<syn::Path> = None;
     for attr in input.attrs.iter().filter(|it| it.path().is_ident("xml")) {
         attr.parse_nested_meta(|meta| {
@@ -84,20 +96,22 @@ fn container(input: &DeriveInput) -> syn::Result<(String, Ident, Option<syn::Pat
                 tag = Some(meta.value()?.parse::<LitStr>()?.value());
             } else if meta.path.is_ident("fault") {
                 fault = meta.value()?.parse()?;
+            } else if meta.path.is_ident("check") {
+                check = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("form") {
                 form = Some(meta.value()?.parse()?);
             } else {
-                return Err(meta.error("unknown word on an enum: tag, fault or form"));
+                return Err(meta.error("unknown word on an enum: tag, fault, check or form"));
             }
             Ok(())
         })?;
     }
     let tag = tag.ok_or_else(|| syn::Error::new_spanned(input, "an enum needs #[xml(tag = \"attribute\")]"))?;
-    Ok((tag, fault, form))
+    Ok(Container { tag, fault, check, form })
 }
 
 pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> {
-    let (tag, fault, form) = container(input)?;
+    let Container { tag, fault, check, form } = container(input)?;
     let variants = data.variants.iter().map(Variant::parse).collect::<syn::Result<Vec<_>>>()?;
     let names: Vec<_> = variants.iter().map(|it| &it.name).collect();
     let patterns: Vec<_> = variants.iter().map(|it| &it.pattern).collect();
@@ -130,6 +144,14 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
         quote!(#or_none Some(#name) => { #examine })
     });
     let form = form.map(|form| quote!(#form(__node)?;));
+    let check = check.map(|check| {
+        quote! {
+            .and_then(|mut __value: Self| {
+                #check(&mut __value, __node)?;
+                Ok(__value)
+            })
+        }
+    });
     let name = &input.ident;
     Ok(quote! {
         #[automatically_derived]
@@ -154,7 +176,7 @@ pub(crate) fn generate_tagged(input: &DeriveInput, data: &DataEnum) -> syn::Resu
                     #(#reads,)*
                     #absent
                     Some(_) => Err(__node.bad_tag(#tag, Self::TAGS).under(::virtbus_xml::ErrorKind::#fault)),
-                }
+                } #check
             }
 
             fn write_attrs(&self, __w: &mut ::virtbus_xml::Writer) {

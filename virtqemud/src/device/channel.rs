@@ -1,6 +1,7 @@
 //! `<channel>`: a named port between guest and host.
 
 use virtbus_api::{Error, Result};
+use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::chardev::{Channel, ChannelTarget, Chardev as Source};
 
 use super::address::{Place, place};
@@ -14,6 +15,20 @@ props! {
     struct Forward { r#type: &'static str, guestfwd: Vec<Text>, id: String }
 
     struct Text { str: String }
+}
+
+/// The file of a channel's socket in the guest's directory of channels: the port's name, else its place. A name is no path.
+#[must_use]
+pub fn socket_name(channel: &Channel) -> String {
+    let name = match &channel.target {
+        ChannelTarget::Virtio { name, .. } | ChannelTarget::Xen { name, .. } => name.as_deref(),
+        ChannelTarget::Guestfwd { .. } => None,
+    };
+    let place = match &channel.info.address {
+        Some(Address::VirtioSerial(it)) => (it.controller, it.bus, it.port),
+        _ => (0, 0, 0),
+    };
+    name.map_or_else(|| format!("vioser-{:02}-{:02}-{:02}.sock", place.0, place.1, place.2), |it| it.replace('/', "_"))
 }
 
 impl QemuDevice for Channel {

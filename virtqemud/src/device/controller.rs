@@ -6,7 +6,7 @@ use virtbus_schema::domain::device::address::SpaprVioAddress;
 use virtbus_schema::domain::device::controller::{Controller, ControllerDriver, ControllerKind, ControllerTarget};
 use virtbus_schema::xml::OnOff;
 
-use super::address::{Place, Virtio, place, virtio, virtio_driver};
+use super::address::{Place, Virtio, place, virtio, virtio_device};
 use super::disk::iothread::{Mapping, mapping};
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, alias};
@@ -97,6 +97,7 @@ impl QemuDevice for Controller {
         let model = model.as_deref();
         if let Some(Address::SpaprVio(SpaprVioAddress { reg })) = info.address
             && *kind == ControllerKind::Scsi
+            && !model.is_some_and(|it| it.starts_with("virtio-"))
         {
             let device = OnSpapr { driver: "spapr-vscsi", id: id.clone(), reg };
             return Ok(vec![Part::device(id, &device)?]);
@@ -125,7 +126,8 @@ impl QemuDevice for Controller {
             ControllerKind::Fdc => Ok(Vec::new()),
             ControllerKind::Ccid => plain("usb-ccid", id, place),
             ControllerKind::Scsi if model.is_some_and(|it| it.starts_with("virtio-")) => {
-                let mut bus = virtio_bus("virtio-scsi", model, driver.as_ref(), id.clone(), place);
+                let mut bus =
+                    virtio_bus("virtio-scsi", model, driver.as_ref(), id.clone(), (info.address.as_ref(), place))?;
                 if let Some(ControllerDriver {
                     queues,
                     cmd_per_lun,
@@ -147,7 +149,8 @@ impl QemuDevice for Controller {
             }
             ControllerKind::Scsi => plain(scsi_chip(model, cx)?, id, place),
             ControllerKind::VirtioSerial => {
-                let mut bus = virtio_bus("virtio-serial", model, driver.as_ref(), id.clone(), place);
+                let mut bus =
+                    virtio_bus("virtio-serial", model, driver.as_ref(), id.clone(), (info.address.as_ref(), place))?;
                 bus.max_ports = *ports;
                 bus.vectors = *vectors;
                 Ok(vec![Part::device(id, &bus)?])
@@ -256,15 +259,15 @@ fn virtio_bus(
     model: Option<&str>,
     driver: Option<&ControllerDriver>,
     id: String,
-    place: Place,
-) -> VirtioBus {
-    VirtioBus {
-        driver: virtio_driver(stem, model.unwrap_or_default()),
+    (address, place): (Option<&Address>, Place),
+) -> Result<VirtioBus> {
+    Ok(VirtioBus {
+        driver: virtio_device(stem, model.unwrap_or_default(), address)?,
         virtio: virtio(driver.map(|it| &it.virtio)),
         id,
         place,
         ..VirtioBus::default()
-    }
+    })
 }
 
 fn scsi_chip(model: Option<&str>, cx: &Cx<'_>) -> Result<&'static str> {

@@ -28,7 +28,6 @@ use virtbus_schema::domain::{Devices, Domain, Features};
 use virtbus_schema::xml::{Mac, OnOff, Size, YesNo};
 
 use super::{Board, disk, implicit, is_kvm};
-use crate::device::filesystem::is_mtp;
 use crate::process::capabilities::QemuCaps;
 
 /// Fills in the defaults of all devices, then adds the controllers the drives need.
@@ -161,9 +160,6 @@ fn later(domain: &mut Domain) {
     }
     for it in &mut devices.panics {
         it.model.get_or_insert(PanicModel::Isa);
-    }
-    for it in devices.filesystems.iter_mut().filter(|it| is_mtp(it)) {
-        it.info.address = it.info.address.take().filter(|it| matches!(it, Address::Usb(_)));
     }
     let with_path = |it: &Filesystem| it.source.as_ref().is_none_or(|it| it.socket.is_none());
     for it in devices.filesystems.iter_mut().filter(|it| it.kind == FilesystemKind::Mount && with_path(it)) {

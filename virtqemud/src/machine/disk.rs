@@ -69,8 +69,13 @@ pub(super) fn defaults(disks: &mut [Disk]) -> Result<()> {
         if disk.kind != DiskKind::VhostUser {
             let driver = disk.driver.get_or_insert_with(DiskDriver::default);
             driver.name.get_or_insert_with(|| "qemu".to_owned());
-            // An image whose format is not named is raw, whatever it holds.
-            driver.format.get_or_insert_with(|| "raw".to_owned());
+            // An image whose format is not named is raw, whatever it holds; of a volume the pool may know.
+            if disk.kind != DiskKind::Volume {
+                driver.format.get_or_insert_with(|| "raw".to_owned());
+            }
+        }
+        if let Some(removable) = &mut disk.target.removable {
+            removable.written = bus == DiskBus::Usb;
         }
     }
     places(disks)
@@ -106,17 +111,6 @@ fn places(disks: &mut [Disk]) -> Result<()> {
             DiskBus::Sata => DriveAddress { controller: number / 6, bus: 0, target: 0, unit: number % 6 },
             _ => DriveAddress { controller: number / 2, bus: 0, target: 0, unit: number % 2 },
         };
-        let taken = disks.iter().any(|it| it.target.bus == Some(bus) && it.info.address == Some(Address::Drive(place)));
-        if taken {
-            return Err(Error::xml(format!(
-                "Target address for target '{}' is already in use: controller='{}' bus='{}' target='{}' unit='{}'",
-                disks.get(at).map_or("", |it| &it.target.dev),
-                place.controller,
-                place.bus,
-                place.target,
-                place.unit
-            )));
-        }
         if let Some(disk) = disks.get_mut(at) {
             disk.info.address = Some(Address::Drive(place));
         }

@@ -148,7 +148,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     memory::write(domain, caps, &backing, &mut line)?;
     line.option("-smp", cpu::smp(domain));
     machine::iothreads(domain, &mut line)?;
-    memory::numa(domain, &backing, &mut line)?;
+    memory::numa(domain, caps, &backing, &mut line)?;
     throttle::groups(domain, &mut line)?;
     if let Some(uuid) = domain.uuid {
         line.option("-uuid", uuid.hyphenated().to_string());
@@ -168,6 +168,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     machine::power_management(domain, devices.board, &mut line);
     boot::write(domain, &mut line)?;
     machine::pci_window(domain, &mut line);
+    machine::root_hotplug(domain, devices.board, &mut line);
     write_devices(domain, &mut devices, &mut line)?;
     if features.vmcoreinfo.is_some_and(|it| it.state.is_on()) {
         line.option("-device", r#"{"driver":"vmcoreinfo"}"#);
@@ -231,6 +232,10 @@ fn environment(home: &Path, domain: &Domain) -> Vec<(String, String)> {
             env.extend(xauth.iter().map(|it| ("XAUTHORITY".to_owned(), it.clone())));
             env.extend(display.iter().map(|it| ("DISPLAY".to_owned(), it.clone())));
         }
+    }
+    // SDL is told once for all its sound.
+    if let Some(driver) = domain.devices.audios.iter().rev().find_map(|it| it.driver) {
+        env.push(("SDL_AUDIODRIVER".to_owned(), driver.as_str().to_owned()));
     }
     env
 }
@@ -307,6 +312,9 @@ fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine)
     to.each(&devices.hubs)?;
     // A reader may be plugged into a hub.
     to.each(devices.controllers.iter().filter(|it| it.kind == ControllerKind::Ccid))?;
+    for part in disk::floppies(&devices.disks, to.cx)? {
+        to.line.part(&part);
+    }
     to.each(&devices.disks)?;
     to.each(&devices.filesystems)?;
     to.each(&devices.interfaces)?;

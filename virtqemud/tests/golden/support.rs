@@ -10,6 +10,7 @@ use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::xml::YesNo;
 use virtqemud::capabilities::firmware::Firmware;
 use virtqemud::device::HostEnds;
+use virtqemud::device::channel::socket_name;
 use virtqemud::device::secret::Secrets;
 use virtqemud::machine::Installed;
 use virtqemud::process::argv::{self, Backing, Cx, Monitor};
@@ -50,14 +51,12 @@ pub(crate) fn installed() -> Installed {
 /// Channels get their paths from whoever starts the guest.
 pub(crate) fn choose_paths(domain: &mut Domain, short_name: &str) {
     for channel in &mut domain.devices.channels {
-        if let (ChannelTarget::Virtio { name, .. }, Chardev::Unix { source, .. }) =
-            (&channel.target, &mut channel.chardev)
-        {
+        let file = socket_name(channel);
+        if let (ChannelTarget::Virtio { .. }, Chardev::Unix { source, .. }) = (&channel.target, &mut channel.chardev) {
             let source = source.get_or_insert_with(CharSource::default);
             if source.path.is_none() {
-                let name = name.as_deref().unwrap_or_default();
                 source.mode = Some(CharSourceMode::Bind);
-                source.path = Some(format!("/run/libvirt/qemu/channel/{short_name}/{name}"));
+                source.path = Some(format!("/run/libvirt/qemu/channel/{short_name}/{file}"));
             }
         }
     }

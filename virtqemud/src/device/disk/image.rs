@@ -348,7 +348,7 @@ fn image_nodes(
     let driver = disk.driver.as_ref();
     let own = image.encryption.filter(|it| it.engine.as_deref() != Some("librbd") && !it.secrets.is_empty());
     let reads = Reads::of(disk, image, own.is_some());
-    let cache = || cache(driver.and_then(|it| it.cache), disk.shareable);
+    let cache = || cache(driver.and_then(|it| it.cache), disk.shareable && !disk.readonly);
     let reached = Reached {
         kind: image.kind,
         source: image.source,

@@ -6,6 +6,7 @@ use virtbus_schema::domain::device::chardev::{ChannelTarget, Chardev, Console, C
 use virtbus_schema::domain::device::redirected::SmartcardKind;
 use virtbus_schema::domain::device::rng::RngBackend;
 
+use super::super::port::IN_VAIN;
 use super::unsupported;
 
 pub(super) fn check(devices: &Devices, on_pc: bool) -> Result<()> {
@@ -20,8 +21,9 @@ pub(super) fn check(devices: &Devices, on_pc: bool) -> Result<()> {
         no_viewer(chardev)?;
     }
     for it in &devices.channels {
-        // The path of a channel's socket is chosen at each start.
-        if !matches!(it.chardev, Chardev::Unix { .. }) {
+        // The path of a named port's socket is chosen at each start.
+        let is_named = !matches!(it.target, ChannelTarget::Guestfwd { .. });
+        if !(is_named && matches!(it.chardev, Chardev::Unix { source: None, .. })) {
             complete(&it.chardev)?;
         }
         if !matches!(it.target, ChannelTarget::Virtio { .. }) {
@@ -65,9 +67,12 @@ fn is_serial(it: &Console) -> bool {
 }
 
 fn complete(chardev: &Chardev) -> Result<()> {
+    if chardev.reconnects_in_vain() {
+        return Err(Error::internal(IN_VAIN));
+    }
     match chardev.lacks() {
         Some("channel") => unsupported("Missing source channel attribute for char device"),
-        Some(what @ ("path" | "service")) => {
+        Some(what @ ("path" | "host" | "service")) => {
             Err(Error::internal(format!("Missing source {what} attribute for char device")))
         }
         // A null modem is none of QEMU's: it is refused at the start, but half of one at once.

@@ -126,6 +126,14 @@ fn controller(it: &Controller, board: Board) -> Result<()> {
         (ControllerKind::Scsi, Some(model @ ("buslogic" | "ncr53c90"))) => {
             unsupported(format!("Unsupported controller model: {model}"))
         }
+        (ControllerKind::Pci, Some(model))
+            if !matches!(model, "pci-root" | "pcie-root-port" | "pcie-switch-downstream-port")
+                && it.target.as_ref().is_some_and(|it| it.hotplug.is_some()) =>
+        {
+            unsupported(format!(
+                "Option 'hotplug' is not valid for PCI controller with index '{index}', model '{model}'"
+            ))
+        }
         (ControllerKind::Pci, _) => match &it.info.address {
             Some(Address::Pci(place)) if place.bus >= index && index > 0 => unsupported(format!(
                 "PCI controller at index {index} (0x{index:02x}) has bus='0x{:02x}', but index must be larger than bus",
@@ -243,6 +251,11 @@ fn sound(devices: &Devices, spice: bool) -> Result<()> {
         has_audio(it.audio, devices)?;
     }
     let mut numbers = std::collections::BTreeSet::new();
+    for stream in devices.audios.iter().flat_map(|it| [&it.input, &it.output]).flatten() {
+        if stream.fixed_settings == Some(YesNo::Yes) && stream.mixing_engine != Some(YesNo::Yes) {
+            return unsupported("fixed audio settings requires mixing engine");
+        }
+    }
     if let Some(twice) = devices.audios.iter().find(|it| !numbers.insert(it.id)) {
         return Err(Error::xml(format!("audio ID {} is used multiple times", twice.id)));
     }

@@ -17,6 +17,9 @@ use crate::process::capabilities::QemuCaps;
 /// QEMU takes no larger limit.
 const MOST_THROTTLE: u64 = 1_000_000_000_000_000;
 
+/// Letters in the model of an ATA drive.
+const MOST_MODEL: usize = 40;
+
 /// Formats the reference has a name for; QEMU reads them all, or says what it lacks.
 const FORMATS: &[&str] = &[
     "raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "cow", "qcow", "qcow2", "qed",
@@ -265,7 +268,8 @@ fn encrypted(it: &Encryption, source: Option<&DiskSource>, format: &str) -> Resu
 /// What the guest sees of the drive.
 fn drive(disk: &Disk) -> Result<()> {
     let bus = disk.target.bus.unwrap_or(DiskBus::Virtio);
-    if disk.target.removable.is_some() && !matches!(bus, DiskBus::Usb | DiskBus::Scsi) {
+    let goes = bus == DiskBus::Usb || (bus == DiskBus::Scsi && disk.device == DiskDevice::Disk);
+    if disk.target.removable.is_some() && !goes {
         return Err(Error::xml("removable is only valid for usb or scsi disks"));
     }
     let driver = disk.driver.clone().unwrap_or_default();
@@ -290,13 +294,17 @@ fn drive(disk: &Disk) -> Result<()> {
     if disk.wwn.is_some() && !matches!(bus, DiskBus::Scsi | DiskBus::Ide | DiskBus::Sata) {
         return unsupported("Only ide and scsi disk support wwn");
     }
-    for (what, text, most) in [("vendor", &disk.vendor, 8), ("product", &disk.product, 16)] {
+    let ata = matches!(bus, DiskBus::Ide | DiskBus::Sata);
+    for (what, text, most, known) in [
+        ("vendor", &disk.vendor, 8, bus == DiskBus::Scsi),
+        ("product", &disk.product, if ata { MOST_MODEL } else { 16 }, bus == DiskBus::Scsi || ata),
+    ] {
         let Some(text) = text else { continue };
         if text.len() > most {
             return unsupported(format!("disk {what} is more than {most} characters"));
         }
-        if bus != DiskBus::Scsi {
-            return unsupported(format!("Only scsi disk supports '{what}'"));
+        if !known {
+            return unsupported(format!("{what} of a disk is not known to bus '{bus}'"));
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use virtbus_schema::domain::{
 use virtbus_schema::xml::YesNo;
 
 use super::{Claims, prepare::Places};
+use crate::device::channel;
 use crate::driver::Shared;
 use crate::process::helper::bus;
 use crate::process::{argv, ports::Kind};
@@ -28,13 +29,13 @@ pub(super) fn bring_to_life(
 ) -> Result<()> {
     argv::name_parts(document);
     for channel in &mut document.devices.channels {
-        if let ChannelTarget::Virtio { name, state } = &mut channel.target {
+        let file = channel::socket_name(channel);
+        if let ChannelTarget::Virtio { name: _, state } = &mut channel.target {
             *state = Some(ChannelState::Disconnected);
             if let Chardev::Unix { source, .. } = &mut channel.chardev
                 && source.as_ref().is_none_or(|it| it.path.is_none())
             {
-                let file = name.clone().unwrap_or_else(|| "channel".to_owned());
-                let path = places.channels.join(file.replace('/', "_")).to_string_lossy().into_owned();
+                let path = places.channels.join(file).to_string_lossy().into_owned();
                 let source = source.get_or_insert_with(CharSource::default);
                 (source.mode, source.path) = (Some(CharSourceMode::Bind), Some(path));
             }

@@ -1,6 +1,8 @@
 //! `<disk>`: drives of all kinds. It refuses to know images: formats and sizes are the host's business.
 
-use virtbus_xml::{Describe, Error, ErrorKind, Node, OnOff, Writer, Xml, XmlEnum, YesNo};
+use virtbus_xml::{
+    Describe, Error, ErrorKind, Escaped, Fault, FormatOptions, Node, OnOff, Value, Writer, Xml, XmlEnum, YesNo,
+};
 
 mod driver;
 mod source;
@@ -108,7 +110,10 @@ impl Disk {
             sizes.logical_block_size = sizes.logical_block_size.filter(|it| *it > 0);
             sizes.physical_block_size = sizes.physical_block_size.filter(|it| *it > 0);
         }
+        // What is so without saying is not said.
+        self.target.tray = self.target.tray.filter(|it| *it != DiskTray::Closed);
         if let Some(driver) = &mut self.driver {
+            driver.cache = driver.cache.filter(|it| *it != DiskCache::Default);
             driver.queues = driver.queues.filter(|it| *it > 0);
             driver.queue_size = driver.queue_size.filter(|it| *it > 0);
         }
@@ -146,6 +151,8 @@ impl Disk {
         self.iotune.as_ref().map_or(Ok(()), |it| it.check_sums(node))?;
         // What cannot be written to is read-only without saying so.
         self.readonly |= self.device == DiskDevice::Cdrom;
+        // What does not change is left out of snapshots without saying so.
+        self.snapshot = self.snapshot.filter(|it| !self.readonly || *it != DiskSnapshot::No);
         Ok(())
     }
 
@@ -192,8 +199,34 @@ impl Disk {
         }
     }
 
+    /// Credentials and encryption stand with the disk or with its source; each server knows one type of secret.
+    fn check_secrets(&self, source: &DiskSource, node: Node<'_>) -> Result<(), Error> {
+        let unsupported = |text: String| Err(node.error(ErrorKind::Unsupported, text));
+        if self.auth.is_some() && source.auth.is_some() {
+            return unsupported("the disk and its source both have <auth>".to_owned());
+        }
+        if self.encryption.is_some() && source.encryption.is_some() {
+            return unsupported("the disk and its source both have <encryption>".to_owned());
+        }
+        let Some(auth) = self.auth.as_ref().or(source.auth.as_ref()) else { return Ok(()) };
+        let wanted = match source.protocol {
+            None => return Ok(()),
+            Some(Protocol::Rbd) => Some(AuthSecretKind::Ceph),
+            Some(Protocol::Iscsi) => Some(AuthSecretKind::Iscsi),
+            Some(_) => None,
+        };
+        match (auth.secret.kind, wanted) {
+            (None, _) => unsupported("the secret has no type".to_owned()),
+            (Some(kind), Some(wanted)) if kind != wanted => {
+                unsupported(format!("a secret of type '{kind}' where one of type '{wanted}' is needed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_source(&self, node: Node<'_>) -> Result<(), Error> {
         let Some(source) = &self.source else { return Ok(()) };
+        self.check_secrets(source, node)?;
         let bad = |text: String| Err(node.error(ErrorKind::BadValue, text));
         match (self.kind, source.kind.as_deref()) {
             (DiskKind::Network, _) if source.protocol.is_none() => return Err(node.missing("source/@protocol")),
@@ -291,10 +324,35 @@ pub struct DiskTarget {
     pub bus: Option<DiskBus>,
     #[xml(attr)]
     pub tray: Option<DiskTray>,
-    #[xml(attr)]
-    pub removable: Option<OnOff>,
+    #[xml(attr, when = Removable::is_written)]
+    pub removable: Option<Removable>,
     #[xml(attr, form = crate::forms::positive)]
     pub rotation_rate: Option<u32>,
+}
+
+/// Whether the guest sees a drive whose medium goes. Of drives that are not on USB the reference knows it and does not write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removable {
+    pub state: OnOff,
+    pub written: bool,
+}
+
+impl Removable {
+    fn is_written(it: &Option<Self>, _: &FormatOptions) -> bool {
+        it.is_some_and(|it| it.written)
+    }
+}
+
+impl Value for Removable {
+    const VALUES: &'static [&'static str] = OnOff::VALUES;
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        OnOff::from_text(text).map(|state| Self { state, written: true })
+    }
+
+    fn put(&self, out: &mut Escaped<'_>) {
+        self.state.put(out);
+    }
 }
 
 impl DiskTarget {

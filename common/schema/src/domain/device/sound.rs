@@ -60,7 +60,7 @@ pub enum SoundModel {
 /// `<codec type='duplex'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 pub struct SoundCodec {
-    #[xml(attr = "type")]
+    #[xml(attr = "type", fault = Unsupported)]
     pub kind: SoundCodecKind,
 }
 

@@ -58,7 +58,6 @@ pub enum DiskCache {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
 pub enum DiskErrorPolicy {
-    Default,
     Stop,
     Report,
     Ignore,
@@ -67,7 +66,6 @@ pub enum DiskErrorPolicy {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
 pub enum DiskReadErrorPolicy {
-    Default,
     Stop,
     Report,
     Ignore,
