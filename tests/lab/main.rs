@@ -53,6 +53,11 @@ fn a_file_server() {
     walk("netfs");
 }
 
+#[test]
+fn functions_of_the_host() {
+    walk("functions");
+}
+
 /// Of what runs here; the reference is told the same by other means.
 #[test]
 fn rates_and_vlans() {

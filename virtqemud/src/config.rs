@@ -35,6 +35,14 @@ pub struct Layout {
     pub hooks: PathBuf,
 }
 
+impl Layout {
+    /// What functions of network hardware were held to before a guest had them: beside the status files, where the reference has
+    /// it.
+    pub(crate) fn functions(&self) -> PathBuf {
+        self.run.with_file_name("hostdevmgr")
+    }
+}
+
 /// Who QEMU runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {

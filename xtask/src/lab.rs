@@ -64,14 +64,19 @@ impl Lab {
         let mut qemu = vec!["qemu-system-x86_64".to_owned()];
         let mut add = |words: &[&str]| qemu.extend(words.iter().map(|it| (*it).to_owned()));
         add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35"]);
+        // What functions are handed to guests by.
+        add(&["-device", "intel-iommu"]);
         add(&["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048"]);
         add(&["-kernel", &image.kernel.display().to_string(), "-initrd", &image.initrd.display().to_string()]);
-        add(&["-append", "console=ttyS0 quiet panic=-1"]);
+        add(&["-append", "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt"]);
         add(&["-serial", &format!("file:{}", dir.path().join("console").display())]);
         let socket = dir.path().join("agent");
         add(&["-chardev", &format!("socket,id=agent,path={},server=on,wait=off", socket.display())]);
         add(&["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=agent"]);
         add(&["-device", "virtio-rng-pci", "-device", "e1000e,id=spare"]);
+        add(&["-device", "pcie-root-port,id=rooted,chassis=1", "-device", "igb,bus=rooted,mac=52:54:00:00:03:00"]);
+        add(&["-device", "pcie-pci-bridge,id=shared"]);
+        add(&["-device", "e1000e,bus=shared", "-device", "e1000e,bus=shared"]);
         let shares = [
             ("usr", "/usr".into()),
             ("etc", "/etc".into()),

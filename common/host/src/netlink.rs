@@ -10,6 +10,7 @@
 
 mod address;
 mod bridge;
+mod function;
 mod link;
 mod route;
 mod socket;
@@ -20,6 +21,7 @@ use std::io;
 
 pub use address::Address;
 pub use bridge::{Bridge, Port, Vlan};
+pub use function::VirtualFunction;
 pub use link::{Link, MacvtapMode};
 pub use route::Route;
 pub use socket::Netlink;

@@ -128,7 +128,7 @@ pub(crate) fn pci_name(it: &PciAddress) -> String {
 ///
 /// # Errors
 /// `INTERNAL_ERROR` for a driver of another hypervisor, `CONFIG_UNSUPPORTED` where the host has no VFIO.
-pub(super) fn check_driver(name: Option<HostdevDriverName>, model: Option<&str>) -> Result<()> {
+pub(crate) fn check_driver(name: Option<HostdevDriverName>, model: Option<&str>) -> Result<()> {
     match name {
         Some(HostdevDriverName::Vfio) => Ok(()),
         Some(other) => Err(Error::internal(format!("invalid PCI passthrough type '{other}'"))),

@@ -11,10 +11,10 @@ use virtbus_host::pci::{Function, SYS};
 use virtbus_host::process::Spawn;
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::hostdev::HostSource;
-use virtbus_schema::domain::device::interface::{HostdevAddress, InterfaceKind};
+use virtbus_schema::domain::device::interface::{HostdevAddress, HostdevDriverName, InterfaceKind};
 use virtbus_schema::xml::YesNo;
 
-use crate::device::hostdev::pci_name;
+use crate::device::hostdev::{check_driver, pci_name};
 
 /// The driver that hands functions to processes.
 const DRIVER: &str = "vfio-pci";
@@ -101,8 +101,8 @@ pub(crate) async fn load_driver(driver: &str) {
 /// Looks at a function, and at those that come with it.
 ///
 /// # Errors
-/// `SYSTEM_ERROR` when it is not there, `CONFIG_UNSUPPORTED` for a bridge or without an IOMMU, `OPERATION_INVALID` when another
-/// domain has it or one of its group, or it is to be detached by hand.
+/// `SYSTEM_ERROR` when it is not there, `INTERNAL_ERROR` for a bridge, `CONFIG_UNSUPPORTED` without an IOMMU, `OPERATION_INVALID`
+/// when another domain has it or one of its group, or it is to be detached by hand.
 pub(crate) fn check(sys: &Path, wanted: &Wanted, in_use: &InUse, domain: &str) -> Result<Function> {
     let Wanted { name, managed, driver } = wanted;
     let absent = |error: io::Error| {
@@ -111,7 +111,8 @@ pub(crate) fn check(sys: &Path, wanted: &Wanted, in_use: &InUse, domain: &str) -
     };
     let function = Function::find(sys, name).map_err(absent)?;
     if function.is_bridge() {
-        return Err(Error::unsupported_config("Non-endpoint PCI devices cannot be assigned to guests"));
+        let text = format!("Non-endpoint PCI devices cannot be assigned to guests, and {name} is a bridge");
+        return Err(Error::internal(text));
     }
     if function.group().is_none() {
         return Err(Error::unsupported_config(format!(
@@ -131,6 +132,50 @@ pub(crate) fn check(sys: &Path, wanted: &Wanted, in_use: &InUse, domain: &str) -
         return Err(Error::invalid_operation(text));
     }
     Ok(function)
+}
+
+/// Looks at the functions that the host's IOMMU cannot tell from this one: none of them may stay with the host. `all` are those
+/// that the guest asks for.
+///
+/// # Errors
+/// `INTERNAL_ERROR`, as when QEMU finds out, naming the function, its driver and the way out.
+pub(crate) fn check_group(function: &Function, all: &[Wanted]) -> Result<()> {
+    let is_ours = |it: &Function| all.iter().any(|wanted| wanted.managed && wanted.name == it.name());
+    for other in function.members().iter().filter(|it| it.name() != function.name() && !it.is_bridge() && !is_ours(it))
+    {
+        let Some(driver) = other.driver() else { continue };
+        // Drivers that let others have the memory of the group.
+        if driver.contains("vfio") || driver.ends_with("stub") || driver == "pcieport" {
+            continue;
+        }
+        let (name, group) = (function.name(), function.group().unwrap_or_default());
+        return Err(Error::internal(format!(
+            "PCI device {name} cannot be given to a guest alone: group {group} is not viable as long as the host's driver \
+             '{driver}' has {other}; give the guest {other} as well, or bind it to {DRIVER}",
+            other = other.name()
+        )));
+    }
+    Ok(())
+}
+
+/// Says in a live document how the functions were handed over.
+///
+/// # Errors
+/// As [`check_driver`].
+pub(crate) fn settle_driver(document: &mut Domain) -> Result<()> {
+    for it in document.devices.hostdevs.iter_mut().filter(|it| matches!(it.source, HostSource::Pci(_))) {
+        let driver = it.driver.get_or_insert_default();
+        check_driver(driver.name, driver.model.as_deref())?;
+        driver.name.get_or_insert(HostdevDriverName::Vfio);
+    }
+    for it in document.devices.interfaces.iter_mut().filter(|it| it.kind == InterfaceKind::Hostdev) {
+        let driver = it.hostdev_driver.get_or_insert_default();
+        if driver.name.is_none() {
+            check_driver(None, driver.model.as_deref())?;
+            driver.name = Some("vfio".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Hands a managed function over.
@@ -210,5 +255,31 @@ mod tests {
         let by_hand = Wanted { managed: false, ..one("0000:01:00.0") };
         let error = check(dir.path(), &by_hand, &in_use, "a").expect_err("the host has it");
         assert!(error.message().ends_with("must be manually detached from the host"), "{error}");
+    }
+
+    #[test]
+    fn a_group_goes_as_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let devices = dir.path().join("bus/pci/devices");
+        let group = dir.path().join("kernel/iommu_groups/3");
+        let link = |to: &Path, at: PathBuf| std::os::unix::fs::symlink(to, at).expect("a link");
+        for (name, driver, class) in [
+            ("0000:00:1e.0", "shpchp", "0x060400"),
+            ("0000:01:00.0", "e1000e", "0x020000"),
+            ("0000:01:01.0", "e1000e", ""),
+        ] {
+            std::fs::create_dir_all(devices.join(name)).expect("a directory");
+            std::fs::create_dir_all(group.join("devices").join(name)).expect("a directory");
+            std::fs::write(devices.join(name).join("class"), class).expect("a file");
+            link(&dir.path().join("drivers").join(driver), devices.join(name).join("driver"));
+            link(&group, devices.join(name).join("iommu_group"));
+        }
+        let one = |name: &str| Wanted { name: name.to_owned(), managed: true, driver: DRIVER.to_owned() };
+        let function = Function::find(dir.path(), "0000:01:00.0").expect("there");
+        let error = check_group(&function, &[one("0000:01:00.0")]).expect_err("one stays");
+        assert!(error.message().contains("driver 'e1000e' has 0000:01:01.0"), "{error}");
+        check_group(&function, &[one("0000:01:00.0"), one("0000:01:01.0")]).expect("both go");
+        std::fs::remove_file(devices.join("0000:01:01.0/driver")).expect("a link");
+        check_group(&function, &[one("0000:01:00.0")]).expect("nobody has the other");
     }
 }

@@ -29,6 +29,8 @@ const DRIVERS: &[&str] = &[
     "e1000e",
     "ext4",
     "ifb",
+    "igb",
+    "igbvf",
     "loop",
     "macvlan",
     "macvtap",

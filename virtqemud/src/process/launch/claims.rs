@@ -93,6 +93,8 @@ impl Claims {
         claims.tentative = false;
         claims.hooked = Some(Arc::new(status.domain.clone()));
         claims.held.cards = super::network::find(&status.domain, shared);
+        let functions: Vec<String> = claims.held.functions.iter().map(|it| it.name.clone()).collect();
+        claims.held.cards.retain(|it| super::network::function::name(it).is_none_or(|it| functions.contains(&it)));
         claims.held.owners.clone_from(&status.owners);
         claims.plugged.clone_from(&status.ports);
         claims.vcpus.clone_from(&status.vcpus);

@@ -5,12 +5,14 @@
 //! | bridge, network | a tap that is a port of a bridge | goes with QEMU |
 //! | direct | a macvtap device upon one of the host's | is removed |
 //! | ethernet | a tap, the rest is a script's or the administrator's | goes with QEMU; the other script is run |
+//! | hostdev | a virtual function, held to an address | is held to its own again |
 //!
 //! A card on a network has its plug by now ([`super::ports`]). Names are given, and noted in the status file, before anything is
 //! made: a daemon that ends in between leaves nothing that the next one does not find.
 
 mod bridged;
 mod ethernet;
+pub(super) mod function;
 mod macvtap;
 
 use std::collections::HashMap;
@@ -19,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use virtbus_api::{Error, Result, hypervisor::State};
+use virtbus_host::pci::SYS;
 use virtbus_schema::domain::{
     Domain,
     device::interface::{Interface, InterfaceKind, InterfaceTarget},
@@ -86,6 +89,7 @@ pub(super) fn close(card: &Interface, shared: &Shared) -> Vec<String> {
     match card.kind {
         InterfaceKind::Direct => macvtap::close(card, &shared.config.layout.run),
         InterfaceKind::Ethernet => ethernet::close(card),
+        InterfaceKind::Hostdev => function::close(Path::new(SYS), &shared.config.layout.functions(), card),
         _ => Vec::new(),
     }
 }

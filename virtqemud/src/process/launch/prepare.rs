@@ -127,6 +127,7 @@ fn prepare(
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     overlay::place(&mut document, &mut claims)?;
     take_functions(&document, &mut claims)?;
+    passthrough::settle_driver(&mut document)?;
     make_places(shared, &document, &places, &mut claims)?;
     let key = make_key(shared, &places)?;
     settle_saved_state(shared, &document, flags)?;
@@ -263,16 +264,26 @@ fn take_functions(document: &Domain, claims: &mut Claims) -> Result<()> {
     let shared = Arc::clone(claims.shared());
     let sys = Path::new(SYS);
     let mut found = Vec::new();
-    for wanted in passthrough::wanted(document) {
-        let function = passthrough::check(sys, &wanted, &shared.functions, &document.name)?;
+    let all = passthrough::wanted(document);
+    for wanted in &all {
+        let function = passthrough::check(sys, wanted, &shared.functions, &document.name)?;
         shared.functions.take(&wanted.name, &document.name)?;
         claims.add_function(wanted.clone());
         found.push((function, wanted));
     }
-    if found.iter().any(|(_, wanted)| wanted.managed) {
+    let cards: Vec<&Interface> =
+        document.devices.interfaces.iter().filter(|it| network::function::name(it).is_some()).collect();
+    cards.iter().try_for_each(|card| network::function::check(sys, card))?;
+    found.iter().try_for_each(|(function, _)| passthrough::check_group(function, &all))?;
+    if !cards.is_empty() || found.iter().any(|(_, wanted)| wanted.managed) {
         // So that a daemon that ends in between gives them back.
         let status = super::status(claims, document, None, State::PausedStartingUp);
         shared.status.save(&status).map_err(|error| Error::system(error.to_string(), &error.source))?;
+    }
+    // As long as the host's driver has them, their own addresses can be seen and kept.
+    for card in cards {
+        claims.add_card(card.clone());
+        network::function::hold(sys, &shared.config.layout.functions(), card)?;
     }
     found.iter().try_for_each(|(function, wanted)| passthrough::detach(function, wanted))
 }

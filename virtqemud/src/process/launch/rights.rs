@@ -3,7 +3,9 @@
 use nix::sys::resource::{Resource, getrlimit};
 use virtbus_host::process::{Rlimit, Spawn};
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::hostdev::HostSource;
+use virtbus_schema::domain::device::disk::DiskKind;
+use virtbus_schema::domain::device::hostdev::{HostSource, Hostdev};
+use virtbus_schema::domain::device::interface::InterfaceKind;
 use virtbus_schema::xml::YesNo;
 
 use crate::config::Settings;
@@ -35,9 +37,9 @@ fn limits(settings: &Settings, document: &Domain) -> Vec<Rlimit> {
     }
     if let Some(locked) = locked(document) {
         // What is allowed already need not be asked for: lifting a limit takes a right that a container may lack.
-        let (_, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).unwrap_or((0, 0));
-        if hard < locked {
-            limits.push(both(Resource::RLIMIT_MEMLOCK, locked));
+        let (soft, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).unwrap_or((0, 0));
+        if soft < locked {
+            limits.push(Rlimit { resource: Resource::RLIMIT_MEMLOCK, soft: locked, hard: hard.max(locked) });
         }
     }
     limits
@@ -45,10 +47,9 @@ fn limits(settings: &Settings, document: &Domain) -> Vec<Rlimit> {
 
 /// Bytes that the guest needs locked; `u64::MAX` is all it may come to.
 fn locked(document: &Domain) -> Option<u64> {
-    let passed =
-        document.devices.hostdevs.iter().any(|it| matches!(it.source, HostSource::Pci(_) | HostSource::Mdev(_)));
+    let times = times_mapped(document);
     let all = document.memory_backing.as_ref().is_some_and(|it| it.locked);
-    if !passed && !all {
+    if times == 0 && !all {
         return None;
     }
     if let Some(most) = document.memtune.as_ref().and_then(|it| it.hard_limit) {
@@ -58,7 +59,19 @@ fn locked(document: &Domain) -> Option<u64> {
         return Some(u64::MAX);
     }
     let most = document.max_memory.map_or(document.memory.size.kib, |it| it.size.kib.max(document.memory.size.kib));
-    Some(most.saturating_add(REGISTERS_KIB).saturating_mul(1024))
+    Some(most.saturating_mul(times).saturating_add(REGISTERS_KIB).saturating_mul(1024))
+}
+
+/// How often the guest's memory is mapped for devices: once for all functions of the host, but for each of them where the
+/// guest has an IOMMU of its own, and for each device of vDPA.
+fn times_mapped(document: &Domain) -> u64 {
+    let devices = &document.devices;
+    let is_passed = |it: &&Hostdev| matches!(it.source, HostSource::Pci(_) | HostSource::Mdev(_));
+    let cards = |kind: InterfaceKind| devices.interfaces.iter().filter(move |it| it.kind == kind).count();
+    let passed = devices.hostdevs.iter().filter(is_passed).count() + cards(InterfaceKind::Hostdev);
+    let passed = if devices.iommus.is_empty() { passed.min(1) } else { passed };
+    let disks = devices.disks.iter().filter(|it| it.kind == DiskKind::VhostVdpa).count();
+    u64::try_from(passed + disks + cards(InterfaceKind::Vdpa)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -82,5 +95,11 @@ mod tests {
         let passed = "<devices><hostdev mode='subsystem' type='pci'><source><address domain='0' bus='1' slot='0' \
             function='0'/></source></hostdev></devices>";
         assert_eq!(locked(&document(passed)), Some((65_536 + 1024 * 1024) * 1024));
+        let card = "<interface type='hostdev'><source><address type='pci' domain='0' bus='1' slot='16' function='0'/>\
+            </source></interface>";
+        let two = passed.replace("<devices>", &format!("<devices>{card}"));
+        assert_eq!(locked(&document(&two)), Some((65_536 + 1024 * 1024) * 1024));
+        let behind = two.replace("<devices>", "<devices><iommu model='intel'/>");
+        assert_eq!(locked(&document(&behind)), Some((2 * 65_536 + 1024 * 1024) * 1024));
     }
 }
