@@ -177,7 +177,7 @@ fn bridge(
     if !cx.caps.has(driver) {
         return Err(Error::unsupported_config(format!("the {driver} controller is not supported in this QEMU binary")));
     }
-    let ControllerTarget { chassis_nr, chassis, port, bus_nr, index: _, hotplug, memreserve, node } =
+    let ControllerTarget { chassis_nr, chassis, port, bus_nr, index: _, hotplug, mem_reserve, node } =
         target.cloned().unwrap_or_default();
     let bridge = Bridge {
         driver,
@@ -188,7 +188,7 @@ fn bridge(
         id: id.clone(),
         numa_node: node,
         hotplug: hotplug.map(OnOff::is_on),
-        mem_reserve: memreserve.map(|kib| kib.saturating_mul(1024)),
+        mem_reserve: mem_reserve.map(|kib| kib.saturating_mul(1024)),
         place,
     };
     Ok(vec![Part::device(id, &bridge)?])

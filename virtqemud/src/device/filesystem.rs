@@ -132,7 +132,7 @@ fn nine_p(it: &Filesystem, cx: &Cx<'_>) -> Result<Vec<Part>> {
         Some(AccessMode::Passthrough) | None => "local,security_model=passthrough",
     });
     // Writing to a String cannot fail.
-    if let Some(multidevs) = multidevs.filter(|it| *it != MultiDevs::Default) {
+    if let Some(multidevs) = multidevs.filter(|it| !by_handle && *it != MultiDevs::Default) {
         let _ = write!(back, ",multidevs={multidevs}");
     }
     for (name, mode) in [("fmode", fmode), ("dmode", dmode)] {

@@ -1,5 +1,7 @@
 //! The list of controllers: numbering, where a new one goes, and what of PCI a board cannot have.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 
@@ -8,6 +10,12 @@ use super::Board;
 /// Numbers the controllers that have no index: each gets the lowest free one of its kind. The controllers of an ICH9 USB set
 /// share a number: one that follows another of the set takes its.
 pub(super) fn number(controllers: &mut Vec<Controller>) {
+    let mut taken: BTreeMap<&'static str, BTreeSet<u32>> = BTreeMap::new();
+    for it in controllers.iter() {
+        taken.entry(it.kind.as_str()).or_default().extend(it.index);
+    }
+    // All below are taken.
+    let mut lowest: BTreeMap<&'static str, u32> = BTreeMap::new();
     for at in 0..controllers.len() {
         let Some(it) = controllers.get(at) else { continue };
         if it.index.is_some() {
@@ -21,10 +29,18 @@ pub(super) fn number(controllers: &mut Vec<Controller>) {
                 .iter()
                 .any(|other| other.index == Some(*index) && other.kind == kind && other.model == it.model)
         });
-        let taken: Vec<u32> = controllers.iter().filter(|it| it.kind == kind).filter_map(|it| it.index).collect();
-        let index = shared.or_else(|| (0..).find(|number| !taken.contains(number)));
+        let taken = taken.entry(kind.as_str()).or_default();
+        let lowest = lowest.entry(kind.as_str()).or_default();
+        let index = shared.or_else(|| (*lowest..).find(|number| !taken.contains(number)));
+        if let (None, Some(index)) = (shared, index) {
+            *lowest = index;
+        }
+        taken.extend(index);
         if let Some(it) = controllers.get_mut(at) {
             it.index = index;
+        }
+        if shared.is_none() {
+            continue;
         }
         // One that came behind its companions goes before them.
         let first = controllers.iter().position(|it| it.kind == kind && it.index == shared && it.is_companion());
@@ -75,6 +91,12 @@ pub(super) fn insert(controllers: &mut Vec<Controller>, new: Controller) {
 pub(super) fn on_board(it: &Controller, board: Board, cells: usize) -> Result<()> {
     if it.kind != ControllerKind::Pci {
         return Ok(());
+    }
+    if it.is_root() && it.index.is_some_and(|it| it != 0) {
+        return Err(Error::xml("pci-root and pcie-root controllers have index 0"));
+    }
+    if it.is_root() && it.info.address.is_some() {
+        return Err(Error::unsupported_config("pci-root and pcie-root controllers have no address"));
     }
     let (index, model) = (it.index.unwrap_or(0), it.model.as_deref().unwrap_or_default());
     match (model, board) {

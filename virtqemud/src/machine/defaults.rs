@@ -21,6 +21,9 @@ pub(super) fn basics(domain: &mut Domain, caps: &QemuCaps) {
         Some(machine) => os.kind.machine = Some(caps.canonical_machine(machine).to_owned()),
         None => os.kind.machine = caps.default_machine().map(|it| it.name.clone()),
     }
+    if let Some(genid) = &mut domain.genid {
+        genid.0.get_or_insert_with(uuid::Uuid::new_v4);
+    }
     domain.devices.emulator.get_or_insert_with(|| caps.binary.to_string_lossy().into_owned());
     let all = domain.memory.size;
     let current = domain.current_memory.get_or_insert(all);

@@ -1,5 +1,7 @@
 //! Drives: their order, their bus by target name, their place on the controller.
 
+use std::collections::HashMap;
+
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::Address;
 use virtbus_schema::domain::device::address::DriveAddress;
@@ -36,21 +38,32 @@ pub(crate) fn number(name: &str) -> Option<u32> {
 /// later moves up behind its predecessor.
 pub(super) fn order(disks: &mut Vec<Disk>) {
     let unordered = std::mem::take(disks);
-    for new in unordered {
-        let rank = |it: &Disk| number(&it.target.dev).map_or(-1, i64::from);
-        let mut at = None;
-        for (position, it) in disks.iter().enumerate().rev() {
-            if it.target.bus != new.target.bus {
-                continue;
-            }
-            if rank(it) > rank(&new) {
-                at = Some(position);
-            } else if at.is_none() {
-                at = Some(position + 1);
-            }
-        }
-        disks.insert(at.unwrap_or(disks.len()), new);
+    // Bus, rank and number of each disk: thousands are ordered without looking at their names again.
+    let mut ordered: Vec<(Option<DiskBus>, i64, usize)> = Vec::with_capacity(unordered.len());
+    let mut highest: HashMap<Option<DiskBus>, i64> = HashMap::new();
+    for (which, new) in unordered.iter().enumerate() {
+        let (bus, rank) = (new.target.bus, number(&new.target.dev).map_or(-1, i64::from));
+        let highest = highest.entry(bus).or_insert(rank);
+        let is_next = rank >= *highest && ordered.last().is_none_or(|it| it.0 == bus);
+        *highest = rank.max(*highest);
+        let at = if is_next { ordered.len() } else { place_among(&ordered, bus, rank) };
+        ordered.insert(at, (bus, rank, which));
     }
+    let mut unordered: Vec<Option<Disk>> = unordered.into_iter().map(Some).collect();
+    disks.extend(ordered.iter().filter_map(|(_, _, which)| unordered.get_mut(*which)?.take()));
+}
+
+/// Before the first of its bus that is to come later, else behind the last of its bus.
+fn place_among(ordered: &[(Option<DiskBus>, i64, usize)], bus: Option<DiskBus>, rank: i64) -> usize {
+    let mut at = None;
+    for (position, it) in ordered.iter().enumerate().rev().filter(|(_, it)| it.0 == bus) {
+        if it.1 > rank {
+            at = Some(position);
+        } else if at.is_none() {
+            at = Some(position + 1);
+        }
+    }
+    at.unwrap_or(ordered.len())
 }
 
 /// Driver, bus and place of each drive.

@@ -101,6 +101,9 @@ fn stores(domain: &Domain) -> Result<()> {
             return detail("Only EFI firmware permits NVRAM");
         }
     }
+    if os.nvram.is_some() && os.loader.as_ref().is_some_and(|it| it.stateless == Some(YesNo::Yes)) {
+        return detail("NVRAM is not permitted when loader is stateless");
+    }
     let rom = os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Rom) && it.path.is_some());
     if os.firmware.is_none() && keeps && rom {
         return detail("Only pflash loader type permits NVRAM");
@@ -208,7 +211,9 @@ fn give_nvram(domain: &mut Domain, installed: &Installed, template: Option<&Imag
         }
         nvram.template_format.get_or_insert(format_of(template));
     }
-    let format = nvram.template_format.unwrap_or(of_code);
+    // A store that is there keeps its format.
+    let own = nvram.format.filter(|_| nvram.path.is_some());
+    let format = nvram.template_format.or(own).unwrap_or(of_code);
     nvram.format = Some(format);
     if nvram.source.is_none() {
         let ending = if format == FirmwareFormat::Qcow2 { "qcow2" } else { "fd" };

@@ -41,7 +41,7 @@ pub(super) fn places(devices: &mut Devices) {
     let there = devices.controllers.iter().filter(|it| it.kind == ControllerKind::Scsi);
     controllers.extend(there.filter_map(|it| it.index));
     for it in devices.hostdevs.iter_mut().filter(|it| it.device.kind == HostdevKind::Scsi) {
-        if !matches!(it.info.address, Some(Address::Drive(_))) {
+        if it.info.address.is_none() {
             let room = |number: &u32| first_free(*number, &devices.controllers, &taken);
             let next = controllers.last().map_or(0, |it| it.saturating_add(1));
             let place = controllers.iter().find_map(room);

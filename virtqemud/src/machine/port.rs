@@ -1,5 +1,7 @@
 //! Serial ports, consoles and channels: their numbers, the console that is the first serial port, places on virtio-serial.
 
+use std::collections::{HashMap, HashSet};
+
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::address::VirtioSerialAddress;
 use virtbus_schema::domain::device::chardev::{
@@ -192,6 +194,8 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
         .map(|it: &Controller| (it.index.unwrap_or(0), it.ports.unwrap_or(PORTS)))
         .collect();
     let mut taken = taken(devices, &ports)?;
+    // Controllers before this one are full.
+    let mut room = 0;
     for channel in &mut devices.channels {
         if !matches!(channel.target, ChannelTarget::Virtio { .. }) {
             continue;
@@ -203,9 +207,17 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
             // It can be nowhere else.
             Some(_) => None,
         };
-        let free = ports.iter().filter(|(index, _)| wanted.is_none_or(|it| it == *index)).find_map(|(index, ports)| {
+        let free_on = |(index, ports): &(u32, u32)| {
             (1..*ports).find(|port| !taken.contains(&(*index, *port))).map(|port| (*index, port))
-        });
+        };
+        let free = match wanted {
+            Some(wanted) => ports.iter().filter(|(index, _)| *index == wanted).find_map(free_on),
+            None => {
+                let found = ports.iter().enumerate().skip(room).find_map(|(at, it)| Some((at, free_on(it)?)));
+                room = found.map_or(ports.len(), |(at, _)| at);
+                found.map(|(_, free)| free)
+            }
+        };
         let (controller, port) = match free {
             Some(free) => free,
             None if wanted.is_some() => return Err(Error::xml("Unable to find a free virtio-serial port")),
@@ -216,36 +228,36 @@ pub(super) fn addresses(domain: &mut Domain) -> Result<()> {
                 (next, 1)
             }
         };
-        taken.push((controller, port));
+        taken.insert((controller, port));
         channel.info.address = Some(Address::VirtioSerial(VirtioSerialAddress { controller, bus: 0, port }));
     }
     Ok(())
 }
 
 /// The ports that the document gives away, as (controller, port).
-fn taken(devices: &Devices, ports: &[(u32, u32)]) -> Result<Vec<(u32, u32)>> {
-    let mut taken: Vec<(u32, u32)> = Vec::new();
+fn taken(devices: &Devices, ports: &[(u32, u32)]) -> Result<HashSet<(u32, u32)>> {
+    let counts: HashMap<u32, u32> = ports.iter().copied().collect();
+    let mut taken = HashSet::new();
     for device in devices.placed() {
         let Some(Address::VirtioSerial(it)) = device.address() else { continue };
-        if !ports.iter().any(|(index, _)| *index == it.controller) {
+        let Some(count) = counts.get(&it.controller) else {
             return Err(Error::xml(format!("virtio serial controller {} is missing", it.controller)));
-        }
+        };
         if it.port == 0 {
             continue;
         }
-        if ports.iter().any(|(index, ports)| *index == it.controller && it.port >= *ports) {
+        if it.port >= *count {
             return Err(Error::xml(format!(
                 "virtio serial controller {} does not have port {}",
                 it.controller, it.port
             )));
         }
-        if taken.contains(&(it.controller, it.port)) {
+        if !taken.insert((it.controller, it.port)) {
             return Err(Error::xml(format!(
                 "virtio serial port {} on controller {} is already occupied",
                 it.port, it.controller
             )));
         }
-        taken.push((it.controller, it.port));
     }
     Ok(taken)
 }

@@ -127,6 +127,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
 
     line.option("-name", format!("guest={},debug-threads=on", crate::device::chardev::escape(&domain.name)));
     line.flag("-S");
+    deprecation(domain, &mut line)?;
     line.option(
         "-object",
         format!(
@@ -173,7 +174,6 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     if features.vmcoreinfo.is_some_and(|it| it.state.is_on()) {
         line.option("-device", r#"{"driver":"vmcoreinfo"}"#);
     }
-    deprecation(domain, &mut line)?;
     if let Some(commandline) = &domain.qemu.commandline {
         line.args.extend(commandline.args.iter().map(|it| it.value.clone()));
         line.env.extend(commandline.env.iter().map(|it| (it.name.clone(), it.value.clone().unwrap_or_default())));

@@ -304,7 +304,7 @@ fn video(it: &Video, domain: &Domain, caps: &QemuCaps) -> Result<()> {
         return unsupported("'vhostuser' driver is only supported with 'virtio' device");
     }
     let wants_3d = model.acceleration.as_ref().is_some_and(|it| it.accel3d == Some(YesNo::Yes));
-    if wants_3d && !(kind == VideoKind::Virtio && caps.has("virtio-gpu-gl-pci")) {
+    if wants_3d && !by_process && !(kind == VideoKind::Virtio && caps.has("virtio-gpu-gl-pci")) {
         return unsupported("3d acceleration is not supported by this QEMU binary");
     }
     if model.resolution.is_some_and(|it| it.x == 0 || it.y == 0) {

@@ -22,7 +22,8 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
             {
                 return unsupported(format!("{kind} only supports passthrough accessmode"));
             }
-            Some(Driver::Handle | Driver::Mtp) => {}
+            Some(Driver::Handle) => nine_p(it)?,
+            Some(Driver::Mtp) => {}
             Some(Driver::Virtiofs) => virtiofs(it, domain)?,
             // No bus has a place for these.
             Some(_) => {
@@ -30,6 +31,9 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
                     "Cannot automatically add a new PCI bus for a device with connect flags 00",
                 ));
             }
+        }
+        if it.info.boot.is_some() && !is_virtiofs(it) {
+            return unsupported("boot order is only supported for virtiofs");
         }
         // By its name alone the guest finds it; of two that 9p serves it finds the first.
         let is_twin = |other: &Filesystem| is_virtiofs(it) && other.target == it.target;

@@ -1,5 +1,7 @@
 //! Memory among the devices: slots, nodes, sizes.
 
+use std::collections::BTreeSet;
+
 use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::Address;
@@ -28,35 +30,53 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
     if devices.iter().filter(wants_slot).count() > usize::try_from(slots).unwrap_or(usize::MAX) {
         return Err(Error::internal("failed to find an empty memory slot"));
     }
-    let modules = devices.iter().filter_map(|it| match it.info.address {
-        Some(Address::Dimm(place)) => Some((it, place)),
-        _ => None,
-    });
-    places(&modules.collect::<Vec<_>>(), slots)
+    let modules: Vec<_> = devices
+        .iter()
+        .filter_map(|it| match it.info.address {
+            Some(Address::Dimm(place)) => Some(place),
+            _ => None,
+        })
+        .collect();
+    slots_are_free(&modules, slots)?;
+    apart(devices)
 }
 
-fn places(modules: &[(&MemoryDevice, DimmAddress)], slots: u32) -> Result<()> {
-    for (at, (it, DimmAddress { slot, base })) in modules.iter().enumerate() {
-        if let Some(slot) = slot {
-            if *slot >= slots {
-                return unsupported(format!("memory device slot '{slot}' exceeds slots count '{slots}'"));
-            }
-            if modules.iter().take(at).any(|(_, other)| other.slot == Some(*slot)) {
-                return unsupported(format!(
-                    "memory device slot '{slot}' is already being used by another memory device"
-                ));
-            }
+fn slots_are_free(modules: &[DimmAddress], slots: u32) -> Result<()> {
+    let mut taken = BTreeSet::new();
+    for slot in modules.iter().filter_map(|it| it.slot) {
+        if slot >= slots {
+            return unsupported(format!("memory device slot '{slot}' exceeds slots count '{slots}'"));
         }
-        let Some(base) = base else { continue };
-        let end = base.saturating_add(it.size().kib.saturating_mul(1024));
-        for (other, place) in modules.iter().take(at) {
-            let Some(first) = place.base else { continue };
-            let last = first.saturating_add(other.size().kib.saturating_mul(1024));
-            if *base < last && first < end {
-                return unsupported(format!(
-                    "memory device address [0x{base:x}:0x{end:x}] overlaps with other memory device (0x{first:x})"
-                ));
-            }
+        if !taken.insert(slot) {
+            return unsupported(format!("memory device slot '{slot}' is already being used by another memory device"));
+        }
+    }
+    Ok(())
+}
+
+/// Where memory begins in the guest, if the document says so, and how many bytes of it the guest sees there.
+fn window(it: &MemoryDevice) -> Option<(u64, u64)> {
+    let base = match it.info.address {
+        Some(Address::Dimm(place)) => place.base,
+        _ => it.target.base.map(|it| it.0),
+    }?;
+    // Labels are seen through a window of their own; what is left is cut to whole units.
+    let kib = it.size().kib.saturating_sub(it.target.label.map_or(0, |it| it.kib));
+    let unit = it.source.as_ref().and_then(|it| it.alignsize).map_or(1, |it| it.kib.max(1));
+    Some((base, (kib - kib % unit).saturating_mul(1024)))
+}
+
+/// No two pieces of memory overlap.
+fn apart(devices: &[MemoryDevice]) -> Result<()> {
+    let mut windows: Vec<_> = devices.iter().filter_map(window).collect();
+    windows.sort_unstable();
+    for pair in windows.windows(2) {
+        let [(first, size), (second, _)] = pair else { continue };
+        let end = first.saturating_add(*size);
+        if *second < end {
+            return unsupported(format!(
+                "memory device address [0x{first:x}:0x{end:x}] overlaps with other memory device (0x{second:x})"
+            ));
         }
     }
     Ok(())

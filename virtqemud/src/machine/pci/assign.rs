@@ -1,5 +1,7 @@
 //! Who gets which place: what the chipset fixes first, then everything else in one order.
 
+use std::collections::HashSet;
+
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::address::{Multifunction, PciAddress};
@@ -385,13 +387,13 @@ fn settle(controllers: &mut [Controller], at: usize) {
 
 /// Function 0 of a slot says whether the slot has more.
 fn share(domain: &mut Domain) {
-    let mut shared: Vec<(u32, u32)> = Vec::new();
+    let mut shared: HashSet<(u32, u32)> = HashSet::new();
     let seats = Seat::all(&domain.devices);
     for seat in &seats {
         if let Some(Address::Pci(it)) = seat.address(&mut domain.devices)
             && it.function != 0
         {
-            shared.push((it.bus, it.slot));
+            shared.insert((it.bus, it.slot));
         }
     }
     for seat in &seats {

@@ -115,6 +115,17 @@ pub(super) fn power_management(domain: &Domain, board: Board, line: &mut Command
     }
 }
 
+/// Whether devices may be plugged into the root bus of a PC of 1996, through its ACPI.
+pub(super) fn root_hotplug(domain: &Domain, board: Board, line: &mut CommandLine) {
+    let roots = domain.devices.controllers.iter().filter(|it| it.kind == ControllerKind::Pci && it.index == Some(0));
+    for said in roots.filter_map(|it| it.target.as_ref()?.hotplug) {
+        if board == Board::I440fx {
+            let state = if said.is_on() { "on" } else { "off" };
+            line.option("-global", format!("PIIX4_PM.acpi-root-pci-hotplug={state}"));
+        }
+    }
+}
+
 /// The window for 64-bit PCI addresses, which the root controller has.
 pub(super) fn pci_window(domain: &Domain, line: &mut CommandLine) {
     for it in domain.devices.controllers.iter().filter(|it| it.kind == ControllerKind::Pci) {

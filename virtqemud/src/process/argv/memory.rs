@@ -291,14 +291,21 @@ fn host_nodes(domain: &Domain, cell: Option<u32>) -> (Vec<u32>, Option<&'static 
 }
 
 /// The guest's NUMA nodes.
-pub(super) fn numa(domain: &Domain, backing: &Backing, line: &mut CommandLine) -> Result<()> {
+pub(super) fn numa(domain: &Domain, caps: &QemuCaps, backing: &Backing, line: &mut CommandLine) -> Result<()> {
     let Some(numa) = domain.cpu.as_ref().and_then(|it| it.numa.as_ref()) else { return Ok(()) };
     let hmat = has_hmat(domain);
+    let by_size = by_size(domain, caps, &numa.cells, backing)?;
+    let allocation = domain.memory_backing.as_ref().and_then(|it| it.allocation);
+    if by_size && allocation.is_some_and(|it| it.mode == Some(AllocationMode::Immediate)) {
+        line.flag("-mem-prealloc");
+    }
     for (at, cell) in (0_u32..).zip(&numa.cells) {
         let id = cell.id.unwrap_or(at);
         let object = format!("ram-node{id}");
         let kib = cell.memory.size.kib.div_ceil(1024).saturating_mul(1024);
-        line.part(&backend(domain, &object, kib.saturating_mul(1024), Some(cell), backing)?);
+        if !by_size {
+            line.part(&backend(domain, &object, kib.saturating_mul(1024), Some(cell), backing)?);
+        }
         let mut out = format!("node,nodeid={id}");
         if let Some(cpus) = &cell.cpus {
             for range in cpus.to_string().split(',').filter(|it| !it.is_empty()) {
@@ -308,7 +315,7 @@ pub(super) fn numa(domain: &Domain, backing: &Backing, line: &mut CommandLine) -
         if let Some(initiator) = initiator(numa, cell, id).filter(|_| hmat) {
             let _ = write!(out, ",initiator={initiator}");
         }
-        let _ = write!(out, ",memdev={object}");
+        let _ = if by_size { write!(out, ",mem={}", kib / 1024) } else { write!(out, ",memdev={object}") };
         line.option("-numa", out);
     }
     distances(numa, line);
@@ -316,17 +323,39 @@ pub(super) fn numa(domain: &Domain, backing: &Backing, line: &mut CommandLine) -
     Ok(())
 }
 
+/// Whether nodes have their memory by its size alone. Old machines can, and their guests are then moved to and from hosts that
+/// did so; memory of a kind of its own needs an object in any case.
+fn by_size(domain: &Domain, caps: &QemuCaps, cells: &[NumaCell], backing: &Backing) -> Result<bool> {
+    let machine = domain.os.kind.machine.as_deref().unwrap_or_default();
+    if !caps.machine(machine).is_some_and(|it| it.numa_mem) {
+        return Ok(false);
+    }
+    for (at, cell) in (0_u32..).zip(cells) {
+        let id = cell.id.unwrap_or(at);
+        let tuned = domain.numatune.as_ref().is_some_and(|it| it.memnodes.iter().any(|it| it.cellid == id));
+        if tuned || !matches!(Source::of(domain, Some(cell), backing)?, Source::Anonymous) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The node whose CPUs reach a node's memory best: its own, if it has any.
 fn initiator(numa: &GuestNuma, cell: &NumaCell, id: u32) -> Option<u32> {
     if cell.cpus.as_ref().is_some_and(|it| !it.0.is_empty()) {
         return Some(id);
     }
-    let links = numa.interconnects.as_ref()?;
+    let first = || {
+        let mut all = (0_u32..).zip(&numa.cells);
+        let with_cpus = all.find(|(_, it)| it.cpus.as_ref().is_some_and(|it| !it.0.is_empty()));
+        with_cpus.map(|(at, it)| it.id.unwrap_or(at))
+    };
+    let Some(links) = numa.interconnects.as_ref() else { return first() };
     let reads = |kind: InterconnectKind| matches!(kind, InterconnectKind::Access | InterconnectKind::Read);
     let latencies = links.latencies.iter().filter(|it| it.target == id && it.cache.is_none() && reads(it.kind));
     let bandwidths = links.bandwidths.iter().filter(|it| it.target == id && it.cache.is_none() && reads(it.kind));
     let nearest = latencies.min_by_key(|it| it.value).map(|it| it.initiator);
-    nearest.or_else(|| bandwidths.max_by_key(|it| it.value).map(|it| it.initiator))
+    nearest.or_else(|| bandwidths.max_by_key(|it| it.value).map(|it| it.initiator)).or_else(first)
 }
 
 /// Latencies, bandwidths, and caches between CPUs and memory.

@@ -56,7 +56,7 @@ impl Hostdev {
         }
         for (name, said) in [("sgio", self.sgio.is_some()), ("rawio", self.rawio.is_some())] {
             if said && kind != HostdevKind::Scsi {
-                return bad(ErrorKind::Unsupported, format!("{name} is only supported for SCSI host devices"));
+                return bad(ErrorKind::BadValue, format!("{name} is only supported for SCSI host devices"));
             }
         }
         if node.child("source").is_some_and(|it| it.attr("startupPolicy").is_some()) && kind != HostdevKind::Usb {
