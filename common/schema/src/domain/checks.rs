@@ -2,6 +2,7 @@
 //! Each rule was observed on the reference; none needs the host.
 
 mod numa;
+mod resctrl;
 mod scheduling;
 mod usb;
 
@@ -60,7 +61,8 @@ impl Domain {
         self.complete_placement(node)?;
         self.complete_iothreads(node)?;
         self.check_scheduling(node)?;
-        self.complete_vcpus();
+        self.check_shares(node)?;
+        self.complete_vcpus(node)?;
         self.check_sysinfo(node)?;
         self.check_labels(node)?;
         self.check_groups(node)?;
@@ -105,7 +107,11 @@ impl Domain {
     fn complete_placement(&mut self, node: Node<'_>) -> Checked {
         let memory = self.numatune.as_ref().and_then(|it| it.memory.as_ref());
         let by_advice = memory.is_some_and(|it| it.placement == Some(Placement::Auto));
-        if by_advice && self.vcpu.cpuset.is_none() {
+        let pinned = self
+            .cputune
+            .as_ref()
+            .is_some_and(|it| !it.vcpupins.is_empty() || !it.iothreadpins.is_empty() || it.emulatorpin.is_some());
+        if by_advice && self.vcpu.cpuset.is_none() && !pinned {
             self.vcpu.placement = Placement::Auto;
         }
         if self.vcpu.placement == Placement::Auto {

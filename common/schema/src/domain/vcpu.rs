@@ -255,8 +255,14 @@ pub enum Scheduler {
     Rr,
 }
 
+/// A group is given something, or watched.
+fn has_shares(node: Node<'_>) -> Result<(), Error> {
+    if node.elements().next().is_some() { Ok(()) } else { Err(node.missing("cache")) }
+}
+
 /// `<cachetune vcpus='0-3'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = has_shares)]
 pub struct CacheTune {
     #[xml(attr)]
     pub vcpus: CpuSet,
@@ -301,6 +307,7 @@ pub struct CacheMonitor {
 
 /// `<memorytune vcpus='0-3'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(form = has_shares)]
 pub struct MemoryBandwidthTune {
     #[xml(attr)]
     pub vcpus: CpuSet,

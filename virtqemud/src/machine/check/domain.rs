@@ -4,6 +4,7 @@ use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::clock::{TickPolicy, Timer, TimerName, TimerTrack};
 use virtbus_schema::domain::cpu::{CpuCacheMode, CpuMode, MaxPhysAddrMode};
 use virtbus_schema::domain::os::{AcpiTableKind, FirmwareKind, LoaderKind};
+use virtbus_schema::domain::vcpu::VcpuState;
 use virtbus_schema::domain::{Domain, LaunchSecurity, LifecycleAction};
 use virtbus_schema::xml::YesNo;
 
@@ -54,12 +55,50 @@ fn cpus(domain: &Domain, caps: &QemuCaps) -> Result<()> {
             return Err(Error::xml("vendor_id must be exactly 12 characters long"));
         }
     }
+    vcpu_states(&domain.vcpus)?;
     let allocates = domain.cputune.as_ref().is_some_and(|it| !it.cachetunes.is_empty() || !it.memorytunes.is_empty());
     if !is_kvm(domain) && allocates {
         return unsupported("cachetune is only supported for KVM domains");
     }
     if domain.memtune.as_ref().is_some_and(|it| it.min_guarantee.is_some()) {
         return unsupported("Parameter 'min_guarantee' not supported by QEMU.");
+    }
+    Ok(())
+}
+
+/// The first vCPU is always there, and those that stay come before those that may go.
+fn vcpu_states(states: &[VcpuState]) -> Result<()> {
+    let online = |it: &&VcpuState| it.enabled.is_on();
+    let goes = |it: &VcpuState| it.hotpluggable.is_some_and(YesNo::is_on);
+    if let Some(first) = states.first() {
+        if !first.enabled.is_on() {
+            return unsupported("vcpu 0 can't be offline");
+        }
+        if goes(first) {
+            return unsupported("vcpu 0 can't be hotpluggable");
+        }
+        if first.order.is_some_and(|it| it != 1) {
+            return unsupported("vcpu 0 must be enabled first");
+        }
+    }
+    if let Some(it) = states.iter().find(|it| !it.enabled.is_on() && !goes(it)) {
+        return unsupported(format!("vcpu '{}' is both offline and not hotpluggable", it.id));
+    }
+    let ordered = states.iter().filter(online).filter(|it| it.order.is_some()).count();
+    if ordered > 0 && ordered < states.iter().filter(online).count() {
+        return unsupported("all vcpus must have either set or unset order");
+    }
+    let (mut last, mut gone) = (0, false);
+    for it in states.iter().filter(online) {
+        if goes(it) {
+            gone = true;
+            continue;
+        }
+        let order = it.order.unwrap_or(0);
+        if gone || order < last {
+            return unsupported(format!("vcpu '{}' stays: it must come before those that are hotpluggable", it.id));
+        }
+        last = order;
     }
     Ok(())
 }

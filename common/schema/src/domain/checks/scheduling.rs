@@ -69,13 +69,21 @@ impl Domain {
     }
 
     /// Where the state of vCPUs is listed, the list says how many are online, and names them all.
-    pub(super) fn complete_vcpus(&mut self) {
+    pub(super) fn complete_vcpus(&mut self, node: Node<'_>) -> Checked {
         if self.vcpus.is_empty() {
-            return;
+            return Ok(());
         }
         let count = self.vcpu.count;
+        if let Some(it) = self.vcpus.iter().find(|it| it.id >= count) {
+            return Err(node.error(ErrorKind::BadValue, format!("there is no vCPU {}: they are {count}", it.id)));
+        }
         let mut known = BTreeSet::new();
-        self.vcpus.retain(|it| it.id < count && known.insert(it.id));
+        self.vcpus.retain(|it| known.insert(it.id));
+        for it in &mut self.vcpus {
+            it.order = it.order.filter(|it| *it > 0);
+            // Who is there from the start stays, unless the document says.
+            it.hotpluggable.get_or_insert(if it.enabled.is_on() { YesNo::No } else { YesNo::Yes });
+        }
         for id in 0..count.min(super::MOST_LISTED) {
             if known.insert(id) {
                 self.vcpus.push(VcpuState { id, enabled: YesNo::No, hotpluggable: Some(YesNo::Yes), order: None });
@@ -85,5 +93,6 @@ impl Domain {
         let online = self.vcpus.iter().filter(|it| it.enabled == YesNo::Yes).count();
         let online = u32::try_from(online).unwrap_or(u32::MAX);
         self.vcpu.current = Some(online).filter(|it| *it < count);
+        Ok(())
     }
 }

@@ -377,6 +377,17 @@ fn settle_listens(
         });
     }
     let Some(first) = listens.first_mut() else { return Ok(()) };
+    // A socket wins over what the first <listen> says, unless that is another socket.
+    match (&socket, first.kind) {
+        (Some(path), ListenKind::Socket) if first.socket.as_ref().is_some_and(|it| it != path) => {
+            let message = format!("socket '{path}' is not the socket of the first <listen>");
+            return Err(node.error(ErrorKind::Unsupported, message));
+        }
+        (Some(path), ListenKind::Socket | ListenKind::Address | ListenKind::Network) => {
+            *first = Listen { socket: Some(path.clone()), ..Listen::new(ListenKind::Socket) };
+        }
+        _ => {}
+    }
     if let (Some(short), ListenKind::Address) = (&listen, first.kind)
         && first.address.as_ref().is_some_and(|it| it != short)
     {
