@@ -25,10 +25,11 @@ use virtbus_api::hypervisor::{CpuComparison, Emulated};
 use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
 use virtbus_schema::capabilities::Capabilities;
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::cpu::{Cpu, CpuFallback, CpuMatch, CpuMode};
+use virtbus_schema::domain::cpu::{Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode};
 use virtbus_schema::domain_capabilities::DomainCapabilities;
 use virtbus_schema::{CpuDocument, KnownCpu};
 
+use crate::machine;
 use crate::process::capabilities::{Accel, Cache, MachineType, QemuCaps};
 use arch::{ARCHES, Arch};
 use cpu_map::CpuMap;
@@ -132,16 +133,25 @@ impl Documents {
     pub async fn settle_cpu(&self, emulators: &Cache, domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
         let Some(cpu) = &domain.cpu else { return Ok(()) };
         let facts = self.facts().await?;
+        let kind = &domain.os.kind;
+        let arch = kind.arch.as_deref().map_or(Some(facts.arch), Arch::named);
         let host_model = if cpu.mode == Some(CpuMode::HostModel) || cpu.matching == Some(CpuMatch::Minimum) {
-            let kind = domain.kind.to_string();
-            let (arch, machine) = (domain.os.kind.arch.as_deref(), domain.os.kind.machine.as_deref());
-            let emulator = domain.devices.emulator.as_deref();
-            let document = self.domain_capabilities(emulators, emulator, arch, machine, Some(&kind)).await?;
+            let (arch, machine) = (kind.arch.as_deref(), kind.machine.as_deref());
+            let (emulator, virt) = (domain.devices.emulator.as_deref(), domain.kind.to_string());
+            let document = self.domain_capabilities(emulators, emulator, arch, machine, Some(&virt)).await?;
             document.cpu.host_model
+        } else if cpu.check == Some(CpuCheck::Partial) && cpu.model.is_some() {
+            let accel = if machine::is_kvm(domain) { Accel::Kvm } else { Accel::Tcg };
+            let machine = caps.machine(kind.machine.as_deref().unwrap_or_default());
+            arch.zip(machine).and_then(|(arch, machine)| {
+                domain::host_model(Subject { caps, arch, machine, accel }, facts.surroundings(arch, &[], &[], false))
+            })
         } else {
             None
         };
-        crate::machine::cpu::settle(domain, caps, facts.map.as_ref(), host_model.as_ref())
+        // The map is of the host's family; guests of another one have names of their own.
+        let map = facts.map.as_ref().filter(|_| arch.is_some_and(|it| it.map_family() == facts.arch.map_family()));
+        machine::cpu::settle(domain, caps, map, host_model.as_ref())
     }
 
     /// `virsh domcapabilities`; what is not given is chosen as the reference chooses it.
@@ -254,15 +264,14 @@ impl Documents {
     /// `INVALID_ARG` for an unknown architecture, `NO_SUPPORT` for one whose CPUs have no models at all.
     pub async fn cpu_models(&self, arch: &str) -> Result<Vec<String>> {
         let Some(known) = Arch::named(arch) else {
+            // The one that libvirt has a name for and nothing else.
+            if arch == "ppcle" {
+                return Err(no_cpu_driver(arch));
+            }
             return Err(Error::invalid_arg(format!("cannot find architecture {arch}")));
         };
         let Some(family) = known.map_family() else {
-            let any = known.is_arm() || matches!(known.name, "s390" | "s390x" | "riscv32" | "riscv64" | "loongarch64");
-            return if any {
-                Ok(Vec::new())
-            } else {
-                Err(Error::no_support(format!("'{arch}' architecture is not supported by CPU driver")))
-            };
+            return if known.takes_any_model() { Ok(Vec::new()) } else { Err(no_cpu_driver(arch)) };
         };
         let directory = self.map_directory.clone();
         let map = blocking(move || CpuMap::load(&directory, family)).await?;
@@ -288,6 +297,9 @@ impl Documents {
         }
         let Some(family) = arch.map_family().filter(|_| arch.is_x86()) else {
             let any_name = arch.map_family().is_none();
+            if any_name && !arch.takes_any_model() {
+                return Err(no_cpu_driver(arch.name));
+            }
             return cpu_baseline::same(&cpus, if any_name { CpuFallback::Allow } else { CpuFallback::Forbid });
         };
         let directory = self.map_directory.clone();
@@ -375,6 +387,10 @@ impl Facts {
             vfio,
         }
     }
+}
+
+fn no_cpu_driver(arch: &str) -> Error {
+    Error::no_support(format!("'{arch}' architecture is not supported by CPU driver"))
 }
 
 fn load_map(directory: &Path, family: &str) -> Option<CpuMap> {

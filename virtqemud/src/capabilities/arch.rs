@@ -66,6 +66,12 @@ impl Arch {
         ARCHES.iter().copied().find(|it| it.name == name)
     }
 
+    /// Whether any name is a CPU model of it: no map describes them.
+    #[must_use]
+    pub fn takes_any_model(self) -> bool {
+        self.is_arm() || matches!(self.name, "s390" | "s390x" | "riscv64" | "loongarch64")
+    }
+
     /// The host's.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 use virtbus_api::flags::BaselineFlags;
 use virtbus_api::hypervisor::CpuComparison;
 use virtbus_api::{Error, ErrorCode, ErrorDomain, Result};
-use virtbus_schema::domain::cpu::{Cpu, CpuFallback, CpuFeature, CpuMatch, CpuMode, CpuModel, CpuPolicy};
+use virtbus_schema::domain::cpu::{Cpu, CpuCheck, CpuFallback, CpuFeature, CpuMatch, CpuMode, CpuModel, CpuPolicy};
 use virtbus_schema::domain_capabilities::HostModel;
 use virtbus_schema::{CpuDocument, KnownCpu};
 
@@ -13,8 +13,11 @@ use super::cpu_map::{CpuMap, FeatureSet};
 use super::cpu_model::{CpuFacts, describe_any};
 use crate::process::capabilities::{CpuModel as EmulatedModel, Cpus};
 
-/// A guest with this cannot be moved to another host.
-const NOT_MIGRATABLE: &str = "invtsc";
+/// A guest with these cannot be moved to another host.
+const NOT_MIGRATABLE: &[&str] = &["invtsc", "xsaves"];
+
+/// What the host's own state or its kernel decides: nobody is asked for them, and they are no part of what CPUs have in common.
+pub const IGNORED: &[&str] = &["cmt", "mbm_local", "mbm_total", "osxsave", "ospke"];
 
 /// The most that all of these CPUs, of one family, have.
 ///
@@ -60,7 +63,8 @@ impl Given {
         let Some(model) = &cpu.model else { return Ok(None) };
         let mut features = model_of(map, &model.name)?;
         for it in &cpu.features {
-            let feature = feature_of(map, &it.name)?;
+            // One that nobody knows is in nobody's.
+            let Some(feature) = map.feature(&it.name) else { continue };
             match it.policy {
                 CpuPolicy::Require | CpuPolicy::Force => features.insert(feature),
                 CpuPolicy::Disable | CpuPolicy::Forbid => features.remove(&feature),
@@ -103,16 +107,16 @@ fn common(map: &CpuMap, cpus: &[Given], of: Option<OfEmulator<'_>>, flags: Basel
         });
     }
     let mut features = common.unwrap_or_default();
+    features.retain(|it| map.features.get(*it).is_none_or(|it| !IGNORED.contains(&it.name.as_str())));
     if features.is_empty() {
         return Err(failed("CPUs are incompatible"));
     }
     // An emulator's own CPU moves with it.
     let of_host = models.is_none() || kvm;
-    if of_host
-        && flags.contains(BaselineFlags::MIGRATABLE)
-        && let Some(kept_here) = map.feature(NOT_MIGRATABLE)
-    {
-        features.remove(&kept_here);
+    if of_host && flags.contains(BaselineFlags::MIGRATABLE) {
+        for kept_here in NOT_MIGRATABLE.iter().filter_map(|it| map.feature(it)) {
+            features.remove(&kept_here);
+        }
     }
     let name = cpus.first().map(|it| it.model.as_str());
     let name = name.filter(|name| cpus.iter().all(|it| it.model == *name));
@@ -172,20 +176,30 @@ fn expand(map: &CpuMap, cpu: &mut Cpu) {
 /// # Errors
 /// `INTERNAL_ERROR` for a model or feature the map does not know.
 pub fn compare(map: &CpuMap, host: &CpuFacts, cpu: &CpuDocument) -> Result<CpuComparison> {
-    let (mut sets, vendor, strict) = match cpu {
+    // A foreign vendor is said before a foreign model.
+    if let CpuDocument::Known(KnownCpu { vendor: Some(vendor), .. }) = cpu
+        && let Some(refusal) = foreign(host, vendor)
+    {
+        return Ok(refusal);
+    }
+    let (sets, vendor, strict) = match cpu {
         CpuDocument::Known(cpu) => (Sets { required: known(map, cpu)?, ..Sets::default() }, cpu.vendor.clone(), false),
         CpuDocument::Wanted(cpu) => {
             let Some(model) = &cpu.model else { return Ok(CpuComparison::Superset) };
-            let mut sets = Sets { required: model_of(map, &model.name)?, ..Sets::default() };
-            for feature in &cpu.features {
-                sets.add(feature_of(map, &feature.name)?, feature.policy);
-            }
-            (sets, cpu.vendor.clone(), cpu.matching == Some(CpuMatch::Strict))
+            (Sets::of(map, Some(model), cpu)?, cpu.vendor.clone(), cpu.matching == Some(CpuMatch::Strict))
         }
     };
-    if let Some(vendor) = vendor.filter(|it| host.vendor.as_ref() != Some(it)) {
-        let text = format!("host CPU vendor does not match required CPU vendor {vendor}");
-        return Ok(CpuComparison::Incompatible(text));
+    Ok(weigh(map, host, sets, vendor.as_deref(), strict))
+}
+
+fn foreign(host: &CpuFacts, vendor: &str) -> Option<CpuComparison> {
+    let text = || format!("host CPU vendor does not match required CPU vendor {vendor}");
+    (host.vendor.as_deref() != Some(vendor)).then(|| CpuComparison::Incompatible(text()))
+}
+
+fn weigh(map: &CpuMap, host: &CpuFacts, mut sets: Sets, vendor: Option<&str>, strict: bool) -> CpuComparison {
+    if let Some(refusal) = vendor.and_then(|it| foreign(host, it)) {
+        return refusal;
     }
     let names = |set: &FeatureSet| {
         let names: Vec<_> = set.iter().filter_map(|it| Some(map.features.get(*it)?.name.as_str())).collect();
@@ -193,32 +207,63 @@ pub fn compare(map: &CpuMap, host: &CpuFacts, cpu: &CpuDocument) -> Result<CpuCo
     };
     let forbidden: FeatureSet = sets.forbidden.intersection(&host.features).copied().collect();
     if !forbidden.is_empty() {
-        return Ok(CpuComparison::Incompatible(format!("Host CPU provides forbidden features: {}", names(&forbidden))));
+        return CpuComparison::Incompatible(format!("Host CPU provides forbidden features: {}", names(&forbidden)));
     }
-    sets.required.retain(|it| !sets.disabled.contains(it));
+    sets.required.retain(|it| !sets.disabled.contains(it) && !sets.others.contains(it));
     let missing: FeatureSet = sets.required.difference(&host.features).copied().collect();
     if !missing.is_empty() {
         let text = format!("Host CPU does not provide required features: {}", names(&missing));
-        return Ok(CpuComparison::Incompatible(text));
+        return CpuComparison::Incompatible(text);
     }
     let spoken_of = |it: &usize| sets.required.contains(it) || sets.others.contains(it) || sets.disabled.contains(it);
     let extra: FeatureSet = host.features.iter().copied().filter(|it| !spoken_of(it)).collect();
     if extra.is_empty() {
-        Ok(CpuComparison::Identical)
+        CpuComparison::Identical
     } else if strict {
         let text = format!("Host CPU does not strictly match guest CPU: Extra features: {}", names(&extra));
-        Ok(CpuComparison::Incompatible(text))
+        CpuComparison::Incompatible(text)
     } else {
-        Ok(CpuComparison::Superset)
+        CpuComparison::Superset
     }
 }
 
-/// How what an emulator calls this host's model compares; both are of the architecture of the map. Vendors are not compared:
-/// an emulator can claim any.
+/// Whether an emulator, which calls this host's model `host`, can give a guest that is about to start what it asks for; the text
+/// says why not. Asked for no check, all is taken as given but what is forbidden.
 ///
 /// # Errors
 /// `INTERNAL_ERROR` for a model or feature nobody knows.
-pub fn compare_for(map: &CpuMap, cpus: &Cpus, host: &HostModel, cpu: &CpuDocument) -> Result<CpuComparison> {
+pub fn given(map: &CpuMap, cpus: &Cpus, host: &HostModel, cpu: &Cpu) -> Result<CpuComparison> {
+    // What the host has beyond its model is looked at first (observed).
+    let has = |name: &str| host.features.iter().any(|it| it.name == name && it.policy == CpuPolicy::Require);
+    if let Some(it) = cpu.features.iter().find(|it| it.policy == CpuPolicy::Forbid && has(&it.name)) {
+        return Ok(CpuComparison::Incompatible(format!("Host CPU provides forbidden feature '{}'", it.name)));
+    }
+    if cpu.check != Some(CpuCheck::Partial) {
+        return Ok(CpuComparison::Superset);
+    }
+    let features = host_features(map, host)?;
+    let facts = CpuFacts { vendor: host.vendor.clone(), signature: None, features };
+    let named = cpu.model.as_ref().filter(|it| !it.name.is_empty());
+    let known = named.map(|it| map.model(&it.name).ok_or_else(|| unknown_model(&it.name))).transpose()?;
+    let of_emulator = named.and_then(|named| cpus.models.iter().find(|it| it.name == named.name));
+    let judged_by_map = known.is_none_or(|it| it.judged_by_map);
+    match of_emulator {
+        // A model that can be had, with nothing on top: nobody has to look closer.
+        Some(it) if it.unavailable.is_empty() && cpu.features.iter().all(|it| it.policy == CpuPolicy::Disable) => {
+            Ok(CpuComparison::Superset)
+        }
+        Some(it) if !judged_by_map => {
+            let said: Vec<_> = cpu.features.iter().map(|it| (it.name.clone(), it.policy)).collect();
+            usable(map, &facts, it, &said)
+        }
+        _ => {
+            let sets = Sets::of(map, named, cpu)?;
+            Ok(weigh(map, &facts, sets, cpu.vendor.as_deref(), cpu.matching == Some(CpuMatch::Strict)))
+        }
+    }
+}
+
+fn host_features(map: &CpuMap, host: &HostModel) -> Result<FeatureSet> {
     let mut features = match &host.model {
         Some(model) => model_of(map, &model.name)?,
         None => FeatureSet::new(),
@@ -230,6 +275,16 @@ pub fn compare_for(map: &CpuMap, cpus: &Cpus, host: &HostModel, cpu: &CpuDocumen
             CpuPolicy::Require | CpuPolicy::Force | CpuPolicy::Optional => features.insert(feature),
         };
     }
+    Ok(features)
+}
+
+/// How what an emulator calls this host's model compares; both are of the architecture of the map. Vendors are not compared:
+/// an emulator can claim any.
+///
+/// # Errors
+/// `INTERNAL_ERROR` for a model or feature nobody knows.
+pub fn compare_for(map: &CpuMap, cpus: &Cpus, host: &HostModel, cpu: &CpuDocument) -> Result<CpuComparison> {
+    let features = host_features(map, host)?;
     let mut cpu = cpu.clone();
     let (model, said) = match &mut cpu {
         CpuDocument::Known(cpu) => {
@@ -247,7 +302,7 @@ pub fn compare_for(map: &CpuMap, cpus: &Cpus, host: &HostModel, cpu: &CpuDocumen
     let facts = CpuFacts { vendor: None, signature: None, features };
     let nobodys = || Error::invalid_arg(format!("unknown CPU model {model}")).in_domain(ErrorDomain::Cpu);
     match (map.model(&model), cpus.models.iter().find(|it| it.name == model)) {
-        (None, None) => Err(Error::internal(format!("Unknown CPU model {model}")).in_domain(ErrorDomain::Cpu)),
+        (None, None) => Err(unknown_model(&model)),
         // A model that can be had, with nothing on top: nobody has to look closer.
         (_, Some(it)) if it.unavailable.is_empty() && said.iter().all(|(_, it)| *it == CpuPolicy::Disable) => {
             Ok(CpuComparison::Superset)
@@ -293,6 +348,15 @@ struct Sets {
 }
 
 impl Sets {
+    fn of(map: &CpuMap, model: Option<&CpuModel>, cpu: &Cpu) -> Result<Self> {
+        let required = model.map(|it| model_of(map, &it.name)).transpose()?.unwrap_or_default();
+        let mut sets = Self { required, ..Self::default() };
+        for it in &cpu.features {
+            sets.add(feature_of(map, &it.name)?, it.policy);
+        }
+        Ok(sets)
+    }
+
     fn add(&mut self, feature: usize, policy: CpuPolicy) {
         let set = match policy {
             CpuPolicy::Require => &mut self.required,
@@ -314,8 +378,11 @@ fn known(map: &CpuMap, cpu: &KnownCpu) -> Result<FeatureSet> {
 }
 
 fn model_of(map: &CpuMap, name: &str) -> Result<FeatureSet> {
-    let unknown = || Error::internal(format!("Unknown CPU model {name}")).in_domain(ErrorDomain::Cpu);
-    map.model(name).map(|it| it.features.clone()).ok_or_else(unknown)
+    map.model(name).map(|it| it.features.clone()).ok_or_else(|| unknown_model(name))
+}
+
+fn unknown_model(name: &str) -> Error {
+    Error::internal(format!("Unknown CPU model {name}")).in_domain(ErrorDomain::Cpu)
 }
 
 fn feature_of(map: &CpuMap, name: &str) -> Result<usize> {

@@ -139,10 +139,10 @@ impl CpuMap {
         });
     }
 
-    /// A model stands after the one it starts from, and inherits all of it.
+    /// A model stands after the one it starts from, and inherits what it has; what that one had once is no matter of its own.
     fn resolve(&self, it: MapModel) -> Model {
         let base = it.base.as_deref().and_then(|name| self.model(name));
-        let mut model = Model { name: it.name, ..base.cloned().unwrap_or_default() };
+        let mut model = Model { name: it.name, removed: FeatureSet::new(), ..base.cloned().unwrap_or_default() };
         (model.decode_host, model.decode_guest) =
             it.decode.map_or((true, true), |it| (it.host.is_on(), it.guest.is_on()));
         model.judged_by_map = it.partial_check.as_deref() == Some("compat");
@@ -198,7 +198,7 @@ impl CpuMap {
 
 /// A small map for tests, of files as the installed ones are.
 #[cfg(test)]
-pub(super) fn for_tests() -> CpuMap {
+pub(crate) fn for_tests() -> CpuMap {
     let mut map = CpuMap::default();
     map.add(CpuMapFile::from_xml(include_str!("tests/cpu_map.xml")).expect("a map"));
     map

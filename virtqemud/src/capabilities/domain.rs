@@ -14,6 +14,7 @@ use virtbus_schema::domain_capabilities::{
 };
 use virtbus_schema::xml::YesNo;
 
+pub(super) use self::cpu::host_model;
 use super::arch::Arch;
 use super::cpu_map::CpuMap;
 use super::firmware::Firmware;
@@ -127,7 +128,7 @@ fn features(it: Subject<'_>) -> CapableFeatures {
         backup: Some(true.into()),
         async_teardown: Some(caps.has_option("run-with", "async-teardown").into()),
         s390_pv: None,
-        ps2: Some((is_x86 && caps.has("i8042") && it.machine.name != "microvm").into()),
+        ps2: Some((is_x86 && caps.has("i8042") && !["microvm", "x-remote"].contains(&it.machine.name.as_str())).into()),
         sev: Some(Default::default()),
         sgx: Some(Default::default()),
         hyperv: Some(Capable::when(is_x86, vec![Choice::of("features", cpu::hyperv(it))])),

@@ -35,16 +35,18 @@ pub struct Cpu {
 impl Cpu {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         let has_model = self.model.as_ref().is_some_and(|it| !it.name.is_empty());
-        if self.vendor.is_some() && !has_model {
-            return Err(node.error(ErrorKind::BadValue, "a CPU vendor needs a CPU model"));
-        }
-        self.model = self.model.take().filter(|it| !it.name.is_empty());
+        // A claimed vendor needs no model where the host's is taken.
+        let claims = |it: &CpuModel| self.mode == Some(CpuMode::HostModel) && it.vendor_id.is_some();
+        self.model = self.model.take().filter(|it| !it.name.is_empty() || claims(it));
         if self.mode.is_none() && has_model {
             self.mode = Some(CpuMode::Custom);
         }
         if self.migratable.is_some() && !matches!(self.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum)) {
             let text = "'migratable' is only for the modes 'host-passthrough' and 'maximum'";
             return Err(node.error(ErrorKind::Unsupported, text));
+        }
+        if self.vendor.is_some() && !has_model {
+            return Err(node.error(ErrorKind::BadValue, "a CPU vendor needs a CPU model"));
         }
         let is_custom = matches!(self.mode, None | Some(CpuMode::Custom));
         if !self.features.is_empty() && !has_model && is_custom {
@@ -60,7 +62,7 @@ impl Cpu {
             Some(CpuMode::HostPassthrough | CpuMode::Maximum) => (self.model, self.vendor) = (None, None),
             Some(CpuMode::HostModel) => {
                 if let Some(model) = &mut self.model {
-                    model.fallback.get_or_insert(CpuFallback::Allow);
+                    model.fallback = model.fallback.or(Some(CpuFallback::Allow)).filter(|_| has_model);
                 }
             }
             None => {}
@@ -103,7 +105,7 @@ pub struct CpuModel {
     pub fallback: Option<CpuFallback>,
     #[xml(attr, form = crate::forms::cpu_vendor, blank)]
     pub vendor_id: Option<String>,
-    #[xml(text)]
+    #[xml(text, default = String::new(), omit_default)]
     pub name: String,
 }
 

@@ -49,12 +49,14 @@ pub(super) fn modes(it: Subject<'_>, host: Surroundings<'_>) -> CpuModes {
     CpuModes {
         host_passthrough: (it.accel == Accel::Kvm).then(|| on_off("hostPassthroughMigratable", is_native)),
         maximum: has_max.then(|| on_off("maximumMigratable", true)),
-        host_model: host.map.and_then(|map| host_model(it, host, cpus, map)),
+        host_model: host_model(it, host),
         custom: Some(custom(it, host.map, cpus)),
     }
 }
 
-fn host_model(it: Subject<'_>, host: Surroundings<'_>, cpus: &Cpus, map: &CpuMap) -> Option<HostModel> {
+/// What the emulator calls the largest CPU it can give here; `None` where no map names it.
+pub(in crate::capabilities) fn host_model(it: Subject<'_>, host: Surroundings<'_>) -> Option<HostModel> {
+    let (map, cpus) = (host.map?, it.caps.cpus(it.accel)?);
     let described = describe_guest(map, &facts(it, host, cpus, map), &cpus.models)?;
     let feature = |policy: CpuPolicy| move |name: String| CpuFeature { policy, name };
     let require = described.require.into_iter().map(feature(CpuPolicy::Require));

@@ -23,6 +23,7 @@ const FEATURE_NAMES: &[(&str, &str)] = &[
     ("perfctr_core", "perfctr-core"),
     ("perfctr_nb", "perfctr-nb"),
     ("tsc_adjust", "tsc-adjust"),
+    ("vmx-invvpid-single-context-noglobals", "vmx-invept-single-context-noglobals"),
 ];
 
 fn feature_name(name: &str) -> &str {
