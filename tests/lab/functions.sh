@@ -6,28 +6,6 @@ ip link set $(ls $whole/net) up
 echo 2 > $whole/sriov_numvfs
 udevadm settle
 install -d -m 777 /run/consoles
-export LIBVIRT_DEFAULT_URI=qemu:///system
-if [ "$WHO" = ours ]; then
-    qemud() {
-        /host/programs/virtqemud > /run/virtqemud.log 2>&1 &
-        daemon=$!
-        wait_for /run/libvirt/virtqemud-sock
-    }
-else
-    mkdir -p /run/drivers
-    cp -n /usr/lib/*/libvirt/connection-driver/libvirt_driver_{qemu,secret,network}.so /run/drivers
-    echo 'stdio_handler = "file"' >> /etc/libvirt/qemu.conf
-    qemud() {
-        LIBVIRT_DRIVER_DIR=/run/drivers /usr/sbin/libvirtd > /run/virtqemud.log 2>&1 &
-        daemon=$!
-        wait_for /run/libvirt/libvirt-sock
-    }
-fi
-wait_for() {
-    for try in $(seq 300); do [ -S $1 ] && virsh uri > /dev/null 2>&1 && return; sleep 0.1; done
-    cat /run/virtqemud.log
-    exit 1
-}
 # A guest that runs its firmware, which says what it finds.
 guest() {
     cat > /run/$1.xml <<X
@@ -45,8 +23,6 @@ function_() {
     echo "<hostdev mode='subsystem' type='pci' managed='$1'><source>" \
         "<address domain='0' bus='$2' slot='$3' function='${4:-0}'/></source></hostdev>"
 }
-q() { echo "> $*"; virsh "$@" 2>&1 | sed -e "s, from /run/.*,," -e 's/^\(error: .*group [0-9]* is not viable\).*/\1/' | tidy; }
-try() { q create --paused /run/$1.xml | grep -v '^error: Failed to create'; }
 drivers() {
     for at in 0000:00:03.0 0000:01:10.0 0000:02:00.0 0000:02:01.0; do
         echo "  $at $(basename $(readlink /sys/bus/pci/devices/$at/driver || echo none))"
@@ -75,7 +51,7 @@ guest bridge "$(function_ yes 0 4)"
 guest trunk "$(card yes 1 0x10 "<vlan trunk='yes'><tag id='42'/><tag id='43'/></vlan>")"
 guest whole "$(card yes 0 3)"
 
-qemud
+begin_guests
 try vm
 drivers
 held
@@ -85,7 +61,7 @@ sees vm 8086:10ca
 sees vm 8086:10d3
 try other
 kill_it
-qemud
+begin_guests
 q domstate vm
 try other
 drivers
@@ -114,7 +90,7 @@ drivers | head -n 2
 kill_it
 # The guest ends while no daemon runs.
 kill -KILL $(pgrep -f guest=hand,) $(pgrep -f guest=other,)
-qemud
+begin_guests
 q list --all
 drivers | head -n 2
 held

@@ -54,6 +54,11 @@ fn a_file_server() {
 }
 
 #[test]
+fn control_groups() {
+    walk("groups");
+}
+
+#[test]
 fn functions_of_the_host() {
     walk("functions");
 }

@@ -15,10 +15,13 @@ use virtbus_schema::domain::{BlkioTune, CpuTune, Domain, MemoryTune};
 
 /// Where a guest's group is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place(PathBuf);
+pub(crate) struct Place {
+    partition: PathBuf,
+    name: String,
+}
 
 /// The partition of guests that name none.
-const PARTITION: &str = "machine";
+const PARTITION: &str = "/machine";
 /// The state directory of the system's daemon; others' groups must not meet its.
 const SYSTEM: &str = "/var/lib/libvirt/qemu";
 /// Bytes of a name in a group's.
@@ -28,10 +31,6 @@ impl Place {
     /// Of the guest of this document. `lib` tells daemons apart.
     pub(crate) fn of(document: &Domain, id: u32, lib: &Path) -> Self {
         let partition = document.resource.as_ref().and_then(|it| it.partition.as_deref());
-        let mut path = PathBuf::new();
-        for part in partition.unwrap_or(PARTITION).split('/').filter(|it| !it.is_empty() && *it != "..") {
-            path.push(part);
-        }
         let name: String = document.name.chars().filter(|it| it.is_ascii_alphanumeric() || *it == '-').collect();
         let name: String = format!("qemu-{id}-{name}").chars().take(LONGEST).collect();
         let ending = if lib == Path::new(SYSTEM) {
@@ -41,7 +40,11 @@ impl Place {
             lib.hash(&mut hasher);
             format!("virtbus-{:08x}", hasher.finish() & 0xffff_ffff)
         };
-        Self(path.join(format!("{name}.{ending}")))
+        Self { partition: partition_path(partition.unwrap_or(PARTITION)), name: format!("{name}.{ending}") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.partition.join(&self.name)
     }
 
     /// The group, made if it is missing.
@@ -49,24 +52,68 @@ impl Place {
     /// # Errors
     /// What the host says, or that it has none.
     pub(crate) fn make(&self) -> io::Result<Group> {
-        Group::make(&Mounts::read()?, &self.0)
+        Group::make(&Mounts::read()?, &self.path())
     }
 
     /// The group, if the host has it.
     pub(crate) fn find(&self) -> Option<Group> {
-        let group = Group::at(&Mounts::read().ok()?, &self.0).ok()?;
+        let group = Group::at(&Mounts::read().ok()?, &self.path()).ok()?;
         group.exists().then_some(group)
     }
 }
 
-/// Makes the guest's group with the limits of its document, if that asks for any. Blocks for some small files.
+/// A partition's directory. The reference gives each part an ending, but for the three that systemd has as well, and marks names
+/// that the kernel's own files could have.
+fn partition_path(partition: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in partition.split('/').filter(|it| !it.is_empty() && *it != "..") {
+        let is_first = path.as_os_str().is_empty();
+        let mut part = part.to_owned();
+        if !(is_first && matches!(part.as_str(), "machine" | "system" | "user") || part.contains('.')) {
+            part.push_str(".partition");
+        }
+        let (head, _) = part.split_once('.').unwrap_or_default();
+        if part.starts_with(['_', '.']) || KERNELS.contains(&head) {
+            part.insert(0, '_');
+        }
+        path.push(part);
+    }
+    path
+}
+
+/// What the kernel's own files in a group begin with.
+const KERNELS: &[&str] = &[
+    "cgroup", "cpu", "cpuacct", "cpuset", "memory", "io", "blkio", "devices", "freezer", "pids", "hugetlb", "net_cls",
+];
+
+/// Partitions are the administrator's to make, but for the usual one: one of another name would have no limits of its own.
+fn check_partition(document: &Domain, place: &Place) -> Result<()> {
+    let partition = document.resource.as_ref().and_then(|it| it.partition.as_deref());
+    let Some(partition) = partition.filter(|_| place.partition != Path::new("machine")) else { return Ok(()) };
+    if !partition.starts_with('/') {
+        let text = format!("Resource partition '{partition}' must start with '/'");
+        return Err(Error::unsupported_config(text));
+    }
+    let mounts = Mounts::read().map_err(|error| refused("<resource>", error))?;
+    let there = Group::at(&mounts, &place.partition).map_err(|error| refused("<resource>", error))?.exists();
+    if there {
+        return Ok(());
+    }
+    let text = format!("Failed to find control group '{}' of partition '{partition}'", place.partition.display());
+    Err(Error::system(text, &io::Error::from_raw_os_error(nix::libc::ENOENT)))
+}
+
+/// Makes the guest's group with the limits of its document, if that asks for any; the document then says in which partition.
+/// Blocks for some small files.
 ///
 /// # Errors
-/// `CONFIG_UNSUPPORTED` naming the element and what the host lacks, else what the kernel says.
-pub(crate) fn make(document: &Domain, place: &Place) -> Result<Option<Group>> {
+/// `CONFIG_UNSUPPORTED` naming the element and what the host lacks, `SYSTEM_ERROR` for a partition that is not there, else what
+/// the kernel says.
+pub(crate) fn make(document: &mut Domain, place: &Place) -> Result<Option<Group>> {
     if !is_wanted(document) {
         return Ok(None);
     }
+    check_partition(document, place)?;
     let element = first_element(document);
     let group = place.make().map_err(|error| refused(element, error))?;
     let limited = limit(document, &group);
@@ -74,6 +121,7 @@ pub(crate) fn make(document: &Domain, place: &Place) -> Result<Option<Group>> {
         // Nothing runs in it yet.
         let _ = group.remove();
     }
+    document.resource.get_or_insert_default().partition.get_or_insert_with(|| PARTITION.to_owned());
     limited.map(|()| Some(group))
 }
 
@@ -218,11 +266,24 @@ mod tests {
     fn groups_have_the_references_names() {
         let plain = document("");
         let place = Place::of(&plain, 7, Path::new(SYSTEM));
-        assert_eq!(place, Place("machine/qemu-7-abc-1.libvirt-qemu".into()));
+        assert_eq!(place.path(), Path::new("machine/qemu-7-abc-1.libvirt-qemu"));
         let named = document("<resource><partition>/machine/../prod</partition></resource>");
         let place = Place::of(&named, 7, Path::new(SYSTEM));
-        assert_eq!(place, Place("machine/prod/qemu-7-abc-1.libvirt-qemu".into()));
+        assert_eq!(place.path(), Path::new("machine/prod.partition/qemu-7-abc-1.libvirt-qemu"));
         assert_ne!(Place::of(&plain, 7, Path::new("/a")), Place::of(&plain, 7, Path::new("/b")));
+    }
+
+    #[test]
+    fn partitions_have_the_references_names() {
+        for (partition, expected) in [
+            ("/machine", "machine"),
+            ("/prod", "prod.partition"),
+            ("/prod/machine/web.slice", "prod.partition/machine.partition/web.slice"),
+            ("/_a/.b/cpu.x/tasks", "__a.partition/_.b/_cpu.x/tasks.partition"),
+            ("/../..//x", "x.partition"),
+        ] {
+            assert_eq!(partition_path(partition), Path::new(expected), "{partition}");
+        }
     }
 
     #[test]

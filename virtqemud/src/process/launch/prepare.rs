@@ -141,7 +141,7 @@ fn prepare(
         security::give(&files::used(&document, caps), user, claims.owners_mut())?;
     }
     let place = group::Place::of(&document, document.id.unwrap_or_default(), &shared.config.layout.lib);
-    if let Some(group) = group::make(&document, &place)? {
+    if let Some(group) = group::make(&mut document, &place)? {
         claims.set_group(group);
     }
     let networks = network::open(&mut document, &mut claims)?;

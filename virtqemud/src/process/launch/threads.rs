@@ -1,13 +1,14 @@
 //! Where the threads of a guest run: on which processors, under which policy, within which limits.
 //!
 //! Done while the guest still waits for `cont`. Processors are set thread by thread, which every host can do; limits on time
-//! need control groups. Threads that QEMU starts later are like the one that starts them.
+//! need control groups. Threads that QEMU starts later are like the one that starts them. A group's processors are said to the
+//! group as well, and first: the kernel forgets a thread's own when the thread joins.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use virtbus_api::{Error, Result};
-use virtbus_host::cgroup::{CpuLimit, Group};
+use virtbus_host::cgroup::{Controller, CpuLimit, Group};
 use virtbus_host::schedule::{self, Policy};
 use virtbus_qmp::commands::IothreadInfo;
 use virtbus_schema::domain::vcpu::{Scheduler, Scheduling};
@@ -41,17 +42,17 @@ pub(super) fn place(document: &Domain, threads: &Threads<'_>, group: Option<&Gro
 
     for (id, tid) in &vcpus {
         let own = tune.vcpupins.iter().find(|it| it.vcpu == *id).map(|it| &it.cpuset);
+        join(group, &format!("vcpu{id}"), &[*tid], own.or(all), group::vcpu_time(tune))?;
         pin(*tid, own.or(all))?;
         let scheduled = tune.vcpuscheds.iter().find(|it| it.vcpus.contains(*id));
         schedule(*tid, scheduled.map(|it| it.scheduling))?;
-        limit(group, &format!("vcpu{id}"), &[*tid], group::vcpu_time(tune))?;
     }
     for (id, tid) in &iothreads {
         let own = tune.iothreadpins.iter().find(|it| it.iothread == *id).map(|it| &it.cpuset);
+        join(group, &format!("iothread{id}"), &[*tid], own.or(all), group::iothread_time(tune))?;
         pin(*tid, own.or(all))?;
         let scheduled = tune.iothreadscheds.iter().find(|it| it.iothreads.contains(*id));
         schedule(*tid, scheduled.map(|it| it.scheduling))?;
-        limit(group, &format!("iothread{id}"), &[*tid], group::iothread_time(tune))?;
     }
     let named: BTreeSet<i32> = vcpus.iter().chain(&iothreads).map(|(_, tid)| *tid).collect();
     let own = tune.emulatorpin.as_ref().or(all);
@@ -61,6 +62,7 @@ pub(super) fn place(document: &Domain, threads: &Threads<'_>, group: Option<&Gro
     }
     let gone = |error: io::Error| Error::system(format!("cannot list the threads of process {}", threads.pid), &error);
     let rest: Vec<i32> = schedule::threads(threads.pid).map_err(gone)?.difference(&named).copied().collect();
+    join(group, "emulator", &rest, own, time)?;
     for tid in &rest {
         match pin(*tid, own) {
             // A helper thread may have ended since.
@@ -68,8 +70,7 @@ pub(super) fn place(document: &Domain, threads: &Threads<'_>, group: Option<&Gro
             other => other?,
         }
     }
-    schedule(threads.pid, tune.emulatorsched)?;
-    limit(group, "emulator", &rest, time)
+    schedule(threads.pid, tune.emulatorsched)
 }
 
 fn pin(tid: i32, cpus: Option<&CpuSet>) -> Result<()> {
@@ -90,10 +91,16 @@ fn schedule(tid: i32, wanted: Option<Scheduling>) -> Result<()> {
     schedule::set_policy(tid, policy).map_err(cannot)
 }
 
-fn limit(group: Option<&Group>, name: &str, tids: &[i32], time: Option<CpuLimit>) -> Result<()> {
-    let (Some(group), Some(time)) = (group, time) else { return Ok(()) };
+/// Puts threads into a group of their own, below the guest's.
+fn join(group: Option<&Group>, name: &str, tids: &[i32], cpus: Option<&CpuSet>, time: Option<CpuLimit>) -> Result<()> {
+    let cpus = cpus.map(|it| &it.0).filter(|it| !it.is_empty());
+    let Some(group) = group.filter(|_| time.is_some() || cpus.is_some()) else { return Ok(()) };
     let said = |error: io::Error| group::refused("<cputune>", error);
     let threads = group.threads(name).map_err(said)?;
+    if let Some(cpus) = cpus.filter(|_| group.has(Controller::Cpuset)) {
+        let cannot = |error: io::Error| Error::system(format!("cannot set the processors of {name}"), &error);
+        threads.set_cpus(cpus).map_err(cannot)?;
+    }
     for tid in tids {
         match threads.add_thread(*tid) {
             // It may have ended since it was listed.
@@ -101,5 +108,5 @@ fn limit(group: Option<&Group>, name: &str, tids: &[i32], time: Option<CpuLimit>
             other => other.map_err(said)?,
         }
     }
-    threads.set_cpu_limit(time).map_err(said)
+    time.map_or(Ok(()), |it| threads.set_cpu_limit(it).map_err(said))
 }
