@@ -91,7 +91,7 @@ pub struct Domain {
     pub bootloader_args: Option<String>,
     #[xml(child, default)]
     pub os: Os,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub idmap: Option<IdMap>,
     #[xml(child, omit_empty)]
     pub features: Option<Features>,
@@ -115,7 +115,7 @@ pub struct Domain {
     pub devices: Devices,
     #[xml(children = "seclabel")]
     pub seclabels: Vec<SecLabel>,
-    #[xml(child)]
+    #[xml(child, omit_empty)]
     pub keywrap: Option<KeyWrap>,
     #[xml(child = "launchSecurity")]
     pub launch_security: Option<LaunchSecurity>,

@@ -323,6 +323,11 @@ pub(crate) fn loadparm(text: &str) -> bool {
     (1..=8).contains(&text.len()) && all(text, ". \t\n\r")
 }
 
+/// What QEMU does about what it will not know any more one day.
+pub(crate) fn deprecation(text: &str) -> bool {
+    matches!(text, "none" | "omit" | "reject" | "crash")
+}
+
 /// The name of a network device.
 pub(crate) fn device_name(text: &str) -> bool {
     all(text, "_.-\\:/")

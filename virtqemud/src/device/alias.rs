@@ -133,16 +133,24 @@ fn disk_name(disk: &Disk, controllers: &[Controller]) -> String {
     format!("{bus}-disk{}", disk.target.index().unwrap_or(0))
 }
 
+/// The name in QEMU of a controller that is part of the board: nobody gives it another.
+pub(crate) fn on_board(it: &Controller, board: Board) -> Option<&'static str> {
+    match (it.kind, it.index.unwrap_or(0), it.model.as_deref()) {
+        (ControllerKind::Pci, 0, Some("pcie-root")) => Some("pcie.0"),
+        (ControllerKind::Pci, 0, _) => Some("pci.0"),
+        (ControllerKind::Ide, 0, _) if board == Board::I440fx => Some("ide"),
+        (ControllerKind::Sata, 0, _) if board == Board::Q35 => Some("ide"),
+        _ => None,
+    }
+}
+
 fn controller_name(it: &Controller, board: Board) -> String {
     let index = it.index.unwrap_or(0);
+    if let Some(name) = on_board(it, board) {
+        return name.to_owned();
+    }
     match it.kind {
-        ControllerKind::Pci => match it.model.as_deref() {
-            Some("pcie-root") => format!("pcie.{index}"),
-            _ => format!("pci.{index}"),
-        },
-        // The board's own first ones are there under QEMU's names.
-        ControllerKind::Ide if index == 0 && board == Board::I440fx => "ide".to_owned(),
-        ControllerKind::Sata if index == 0 && board == Board::Q35 => "ide".to_owned(),
+        ControllerKind::Pci => format!("pci.{index}"),
         ControllerKind::Usb if index == 0 => "usb".to_owned(),
         ControllerKind::Scsi if it.model.as_deref() == Some("ncr53c90") => "scsi".to_owned(),
         kind => format!("{kind}{index}"),

@@ -19,6 +19,8 @@ props! {
         chassis: Option<u32>,
         #[serde(rename = "chassis_nr")]
         chassis_nr: Option<u32>,
+        #[serde(rename = "mem-reserve")]
+        bridge_reserve: Option<u64>,
         #[serde(rename = "bus_nr")]
         bus_nr: Option<u32>,
         id: String,
@@ -179,6 +181,7 @@ fn bridge(
     }
     let ControllerTarget { chassis_nr, chassis, port, bus_nr, index: _, hotplug, mem_reserve, node } =
         target.cloned().unwrap_or_default();
+    let reserve = mem_reserve.map(|kib| kib.saturating_mul(1024));
     let bridge = Bridge {
         driver,
         port,
@@ -188,7 +191,8 @@ fn bridge(
         id: id.clone(),
         numa_node: node,
         hotplug: hotplug.map(OnOff::is_on),
-        mem_reserve: mem_reserve.map(|kib| kib.saturating_mul(1024)),
+        bridge_reserve: reserve.filter(|_| driver == "pci-bridge"),
+        mem_reserve: reserve.filter(|_| driver != "pci-bridge"),
         place,
     };
     Ok(vec![Part::device(id, &bridge)?])

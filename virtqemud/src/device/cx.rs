@@ -9,7 +9,7 @@ use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 
 use super::secret::Secrets;
-use super::{Part, boot};
+use super::{Part, alias, boot};
 use crate::machine::{Board, is_kvm};
 use crate::process::argv::Backing;
 use crate::process::capabilities::QemuCaps;
@@ -140,7 +140,12 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// `INTERNAL_ERROR` when there is none, or it has no alias yet.
     pub fn controller_name(&self, kind: ControllerKind, index: u32) -> Result<&'a str> {
-        let found = self.controller(kind, index).and_then(|it| it.info.alias.as_ref());
+        let found = self.controller(kind, index);
+        // The board's own is there under QEMU's name, whatever the document calls it.
+        if let Some(name) = found.and_then(|it| alias::on_board(it, self.board)) {
+            return Ok(name);
+        }
+        let found = found.and_then(|it| it.info.alias.as_ref());
         found
             .map(|it| it.name.as_str())
             .ok_or_else(|| Error::internal(format!("no alias for {kind} controller {index}")))

@@ -1,12 +1,13 @@
 //! `<video>`: graphics cards.
 
-use virtbus_api::{Error, Result};
+use virtbus_api::{Error, ErrorCode, Result};
 use virtbus_schema::domain::device::video::{Acceleration, Video, VideoBackend, VideoDriver, VideoKind, VideoModel};
 use virtbus_schema::xml::{OnOff, YesNo};
 
 use super::address::{Place, Virtio, place, virtio};
 use super::props::props;
 use super::{AddressKind, Cx, Part, QemuDevice, alias};
+use crate::process::helper::virtiofsd;
 
 props! {
     struct Card {
@@ -44,6 +45,9 @@ impl QemuDevice for Video {
             model.as_ref().ok_or_else(|| Error::internal("the video device has no model yet"))?;
         let primary = *primary == Some(YesNo::Yes);
         if let Some(VideoDriver { name: Some(VideoBackend::VhostUser), .. }) = driver {
+            if virtiofsd::described("gpu").is_none() {
+                return Err(Error::new(ErrorCode::OperationFailed, "Unable to find a satisfying vhost-user-gpu"));
+            }
             return Err(Error::unsupported_config("<driver name='vhostuser'> of <video> is not supported yet"));
         }
         if let Some(Acceleration { accel3d: Some(YesNo::Yes), .. }) = acceleration {

@@ -262,6 +262,11 @@ fn interface(it: &mut Interface, caps: &QemuCaps, kvm: bool) {
         // Only what can be refused by name is left of what other cards do not have.
         *driver = InterfaceDriver { virtio: driver.virtio, ..InterfaceDriver::default() };
     }
+    if it.model.as_ref().is_none_or(|it| !it.starts_with("virtio"))
+        && let Some(backend) = &mut it.backend
+    {
+        backend.vhost = None;
+    }
 }
 
 fn card(it: &mut Interface, caps: &QemuCaps, kvm: bool) {

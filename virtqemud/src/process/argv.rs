@@ -17,7 +17,7 @@ mod throttle;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
-use virtbus_api::{Error, Result};
+use virtbus_api::Result;
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::controller::ControllerKind;
 use virtbus_schema::domain::device::disk::Disk;
@@ -126,8 +126,8 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
     let home = home.to_string_lossy();
 
     line.option("-name", format!("guest={},debug-threads=on", crate::device::chardev::escape(&domain.name)));
+    deprecation(domain, &mut line);
     line.flag("-S");
-    deprecation(domain, &mut line)?;
     line.option(
         "-object",
         format!(
@@ -200,18 +200,16 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
 }
 
 /// What QEMU does when it is told something it will not know any more one day.
-fn deprecation(domain: &Domain, line: &mut CommandLine) -> Result<()> {
+fn deprecation(domain: &Domain, line: &mut CommandLine) {
     let input = match domain.qemu.deprecation.as_deref() {
-        None | Some("none") => return Ok(()),
+        None | Some("none") => return,
         Some("omit") => None,
         Some(input @ ("reject" | "crash")) => Some(input),
-        Some(other) => {
-            return Err(Error::unsupported_config(format!("unknown deprecation behavior '{other}'")));
-        }
+        // What nobody knows asks for nothing: it was refused where reading is strict.
+        Some(_) => return,
     };
     let input = input.map(|it| format!(r#","deprecated-input":"{it}""#)).unwrap_or_default();
     line.option("-compat", format!(r#"{{"deprecated-output":"hide"{input}}}"#));
-    Ok(())
 }
 
 /// QEMU and its libraries find nothing of the daemon's own home.

@@ -12,7 +12,7 @@ pub struct QemuNamespace {
     pub capabilities: Option<QemuCapabilities>,
     #[xml(child = "qemu:override")]
     pub overrides: Option<QemuOverride>,
-    #[xml(attr = "qemu:deprecation/@behavior")]
+    #[xml(attr = "qemu:deprecation/@behavior", form = crate::forms::deprecation)]
     pub deprecation: Option<String>,
 }
 

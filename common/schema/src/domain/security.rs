@@ -168,9 +168,24 @@ impl SourceSecLabel {
 
 /// `<keywrap>` of s390.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = KeyWrap::check, form = KeyWrap::form)]
 pub struct KeyWrap {
     #[xml(children = "cipher")]
     pub ciphers: Vec<Cipher>,
+}
+
+impl KeyWrap {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        if node.child("cipher").is_some() { Ok(()) } else { Err(node.missing("cipher")) }
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let twice = |name: CipherName| self.ciphers.iter().filter(|it| it.name == name).count() > 1;
+        match [CipherName::Aes, CipherName::Dea].into_iter().find(|it| twice(*it)) {
+            Some(name) => Err(node.error(ErrorKind::Internal, format!("cipher {name} is given twice"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// `<cipher name='aes' state='on'/>`.

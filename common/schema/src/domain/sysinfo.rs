@@ -15,7 +15,7 @@ pub enum Sysinfo {
 
 /// SMBIOS tables.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = Smbios::check)]
+#[xml(check = Smbios::check, form = Smbios::form)]
 pub struct Smbios {
     #[xml(child, omit_empty)]
     pub bios: Option<SmbiosTable>,
@@ -25,30 +25,54 @@ pub struct Smbios {
     pub base_boards: Vec<SmbiosTable>,
     #[xml(child, omit_empty)]
     pub chassis: Option<SmbiosTable>,
-    #[xml(children = "processor")]
-    pub processors: Vec<SmbiosTable>,
-    #[xml(children = "memory_device")]
-    pub memory_devices: Vec<SmbiosTable>,
     #[xml(child = "oemStrings", omit_empty)]
     pub oem_strings: Option<OemStrings>,
 }
 
+/// The names each table has, in the order they are written.
+const TABLES: &[(&str, &[&str])] = &[
+    ("bios", &["vendor", "version", "date", "release"]),
+    ("system", &["manufacturer", "product", "version", "serial", "uuid", "sku", "family"]),
+    ("baseBoard", &["manufacturer", "product", "version", "serial", "asset", "location"]),
+    ("chassis", &["manufacturer", "version", "serial", "asset", "sku"]),
+];
+
+fn names_of(table: &str) -> &'static [&'static str] {
+    TABLES.iter().find(|(name, _)| *name == table).map_or(&[], |(_, names)| names)
+}
+
 impl Smbios {
-    /// The names each table has, in the order they are written; others are left out.
+    /// A table that is there says something, under names it has.
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        for (name, names) in TABLES {
+            for table in node.children(name) {
+                let mut entries = table.children("entry").peekable();
+                if entries.peek().is_none() {
+                    return Err(table.missing("entry"));
+                }
+                if let Some(odd) = entries.find(|it| it.attr("name").is_none_or(|it| !names.contains(&it.value()))) {
+                    return Err(odd.error(ErrorKind::Unknown, format!("expected one of {}", names.join(", "))));
+                }
+            }
+        }
+        match node.child("oemStrings").filter(|it| it.child("entry").is_none()) {
+            Some(strings) => Err(strings.missing("entry")),
+            None => Ok(()),
+        }
+    }
+
+    /// What has no name of its table is left out, and so are tables that say nothing.
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        let tables = [
-            (&mut self.bios, &["vendor", "version", "date", "release"][..]),
-            (&mut self.system, &["manufacturer", "product", "version", "serial", "uuid", "sku", "family"][..]),
-            (&mut self.chassis, &["manufacturer", "version", "serial", "asset", "sku"][..]),
-        ];
-        for (table, names) in tables {
+        let tables = [(&mut self.bios, "bios"), (&mut self.system, "system"), (&mut self.chassis, "chassis")];
+        for (table, name) in tables {
             if let Some(table) = table {
-                table.keep_only(names);
+                table.keep_only(names_of(name));
             }
         }
         for board in &mut self.base_boards {
-            board.keep_only(&["manufacturer", "product", "version", "serial", "asset", "location"]);
+            board.keep_only(names_of("baseBoard"));
         }
+        self.base_boards.retain(|it| !it.entries.is_empty());
         let uuid = self.system.as_ref().and_then(|it| it.entry("uuid"));
         if uuid.is_some_and(|it| uuid::Uuid::from_text(it).is_err()) {
             return Err(node.error(ErrorKind::Conflict, "the UUID of the system is malformed"));
@@ -82,7 +106,7 @@ impl SmbiosTable {
 /// `<entry name='vendor'>LENOVO</entry>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct SmbiosEntry {
-    #[xml(attr)]
+    #[xml(attr, default)]
     pub name: String,
     #[xml(text)]
     pub value: String,
@@ -97,7 +121,7 @@ pub struct OemStrings {
 
 /// `<entry name='opt/com.example' file='/path'>` or with the value as text.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(check = FwCfgEntry::check)]
+#[xml(check = FwCfgEntry::check, form = FwCfgEntry::form)]
 pub struct FwCfgEntry {
     #[xml(attr)]
     pub name: String,
@@ -108,6 +132,13 @@ pub struct FwCfgEntry {
 }
 
 impl FwCfgEntry {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        if node.attr("file").is_some() && !node.text().trim().is_empty() {
+            return Err(node.error(ErrorKind::Unknown, "a value or a file, not both"));
+        }
+        Ok(())
+    }
+
     /// Users' own entries lie below `opt/`; some names there are QEMU's and the firmware's.
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         let fault = |kind: ErrorKind, text: String| Err(node.error(kind, text));

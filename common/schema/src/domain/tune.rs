@@ -1,6 +1,6 @@
 //! Small blocks of a domain: I/O weights, throttle groups, resource partition, ID maps, power management, perf events.
 
-use virtbus_xml::{Error, Node, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, YesNo};
 
 use super::device::disk::IoTune;
 
@@ -57,6 +57,7 @@ impl ThrottleGroup {
 
 /// `<resource>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = Resource::check, form = Resource::form)]
 pub struct Resource {
     #[xml(child, form = crate::forms::absolute)]
     pub partition: Option<String>,
@@ -64,13 +65,48 @@ pub struct Resource {
     pub fibrechannel: Option<String>,
 }
 
+impl Resource {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        match node.child("fibrechannel").filter(|it| it.attr("appid").is_none_or(|it| it.value().is_empty())) {
+            Some(it) => Err(it.error(ErrorKind::Unknown, "expected appid=")),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let says = |it: &Option<String>| it.as_ref().is_some_and(|it| !it.is_empty());
+        if says(&self.partition) || says(&self.fibrechannel) {
+            return Ok(());
+        }
+        Err(node.error(ErrorKind::Internal, "neither a partition nor an application is named"))
+    }
+}
+
 /// `<idmap>`: user namespaces of container guests.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = IdMap::check)]
 pub struct IdMap {
     #[xml(children = "uid")]
     pub uids: Vec<IdRange>,
     #[xml(children = "gid")]
     pub gids: Vec<IdRange>,
+}
+
+impl IdMap {
+    /// Users and groups are both mapped, root among them.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let fault = |text: &str| Err(node.error(ErrorKind::Unsupported, text));
+        if self.uids.is_empty() != self.gids.is_empty() {
+            return fault("users and groups are mapped both or not at all");
+        }
+        for ranges in [&mut self.uids, &mut self.gids] {
+            ranges.sort_by_key(|it| it.start);
+            if ranges.first().is_some_and(|it| it.start != 0) {
+                return fault("the user and the group 0 must be mapped");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `<uid start='0' target='1000' count='10'/>`.

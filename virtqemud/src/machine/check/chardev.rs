@@ -2,7 +2,9 @@
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::Devices;
-use virtbus_schema::domain::device::chardev::{ChannelTarget, Chardev, Console, ConsoleTargetKind, NullModem};
+use virtbus_schema::domain::device::chardev::{
+    ChannelTarget, Chardev, Console, ConsoleTargetKind, NullModem, ProtocolKind, SocketChardev,
+};
 use virtbus_schema::domain::device::redirected::SmartcardKind;
 use virtbus_schema::domain::device::rng::RngBackend;
 
@@ -69,6 +71,11 @@ fn is_serial(it: &Console) -> bool {
 fn complete(chardev: &Chardev) -> Result<()> {
     if chardev.reconnects_in_vain() {
         return Err(Error::internal(IN_VAIN));
+    }
+    if let Chardev::Tcp(SocketChardev { protocol: Some(kind @ (ProtocolKind::Telnets | ProtocolKind::Tls)), .. }) =
+        chardev
+    {
+        return unsupported(format!("tcp chardev protocol '{kind}' not supported"));
     }
     match chardev.lacks() {
         Some("channel") => unsupported("Missing source channel attribute for char device"),

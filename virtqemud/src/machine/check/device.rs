@@ -134,7 +134,7 @@ fn controller(it: &Controller, board: Board) -> Result<()> {
                 "Option 'hotplug' is not valid for PCI controller with index '{index}', model '{model}'"
             ))
         }
-        (ControllerKind::Pci, _) => match &it.info.address {
+        (ControllerKind::Pci, Some("pci-bridge")) => match &it.info.address {
             Some(Address::Pci(place)) if place.bus >= index && index > 0 => unsupported(format!(
                 "PCI controller at index {index} (0x{index:02x}) has bus='0x{:02x}', but index must be larger than bus",
                 place.bus

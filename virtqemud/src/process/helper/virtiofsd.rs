@@ -35,10 +35,11 @@ pub(crate) fn program(it: &Filesystem) -> Result<PathBuf> {
         return if path.exists() { Ok(path) } else { Err(absent()) };
     }
     let none = || Error::new(ErrorCode::OperationFailed, "Unable to find a satisfying virtiofsd");
-    described().ok_or_else(none)
+    described("fs").ok_or_else(none)
 }
 
-fn described() -> Option<PathBuf> {
+/// The first vhost-user program of a kind (`fs`, `gpu`) that is described on this host.
+pub(crate) fn described(kind: &str) -> Option<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     for directory in DESCRIBED {
         let found = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|it| it.path());
@@ -49,7 +50,7 @@ fn described() -> Option<PathBuf> {
     }
     files.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
     let read = |path: &PathBuf| serde_json::from_slice::<Description>(&std::fs::read(path).ok()?).ok();
-    files.iter().filter_map(read).find(|it| it.kind == "fs" && it.binary.exists()).map(|it| it.binary)
+    files.iter().filter_map(read).find(|it| it.kind == kind && it.binary.exists()).map(|it| it.binary)
 }
 
 /// Where its pid is kept.

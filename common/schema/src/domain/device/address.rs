@@ -271,6 +271,14 @@ impl Boot {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         if let Some(text) = &mut self.loadparm {
             text.make_ascii_uppercase();
+            if !(1..=8).contains(&text.len()) {
+                return Err(node.error(ErrorKind::Internal, format!("loadparm '{text}' is not of 1 to 8 characters")));
+            }
+            if text.chars().any(|it| !(it.is_ascii_alphanumeric() || matches!(it, '.' | ' '))) {
+                return Err(
+                    node.error(ErrorKind::Internal, format!("loadparm '{text}' is not of a-z, 0-9, . and blanks"))
+                );
+            }
         }
         if self.order == 0 { Err(node.error(ErrorKind::BadValue, "boot order starts at 1")) } else { Ok(()) }
     }

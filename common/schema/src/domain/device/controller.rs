@@ -77,6 +77,10 @@ impl Controller {
     /// Only USB controllers accompany others.
     fn form(node: Node<'_>) -> Result<(), Error> {
         let is_usb = node.attr("type").is_some_and(|it| it.value() == "usb");
+        let is_root = node.attr("model").is_some_and(|it| matches!(it.value(), "pci-root" | "pcie-root"));
+        if let Some(hole) = node.child("pcihole64").filter(|_| !is_root) {
+            return Err(hole.error(ErrorKind::Unknown, "only roots of PCI have a hole"));
+        }
         match node.child("master").filter(|_| !is_usb) {
             Some(master) => Err(master.error(ErrorKind::Unknown, "only USB controllers accompany others")),
             None => Ok(()),
@@ -106,15 +110,16 @@ impl Controller {
             let hint = format!("expected one of {}", self.kind.models().join(", "));
             return Err(node.error(ErrorKind::Unsupported, what).with_hint(hint));
         }
-        let is_root =
-            self.kind == ControllerKind::Pci && matches!(self.model.as_deref(), Some("pci-root" | "pcie-root"));
-        if is_root && self.index.is_some_and(|it| it != 0) {
-            return Err(node.error(ErrorKind::BadValue, "pci-root and pcie-root controllers have index 0"));
-        }
-        if is_root && self.info.address.is_some() {
-            return Err(node.error(ErrorKind::Unsupported, "pci-root and pcie-root controllers have no address"));
+        if !self.is_root() {
+            self.pcihole64 = None;
         }
         Ok(())
+    }
+
+    /// Whether it is the root of PCI.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.kind == ControllerKind::Pci && matches!(self.model.as_deref(), Some("pci-root" | "pcie-root"))
     }
 }
 
@@ -221,14 +226,18 @@ pub struct ControllerTarget {
     pub index: Option<u32>,
     #[xml(attr)]
     pub hotplug: Option<OnOff>,
-    #[xml(attr, hex = 1, fault = BadValue)]
-    pub memreserve: Option<u64>,
+    /// In KiB.
+    #[xml(attr = "memReserve", any_base, form = crate::forms::digits)]
+    pub mem_reserve: Option<u64>,
     #[xml(child)]
     pub node: Option<u32>,
 }
 
 impl ControllerTarget {
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.mem_reserve == Some(0) {
+            return Err(node.error(ErrorKind::BadValue, "memReserve is 0"));
+        }
         let limits = [
             ("chassisNr", self.chassis_nr, 1..=255),
             ("chassis", self.chassis, 0..=255),

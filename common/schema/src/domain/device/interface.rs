@@ -31,7 +31,7 @@ pub struct Interface {
     #[xml(child)]
     pub mac: Option<InterfaceMac>,
     /// The host driver of `type='hostdev'`, which is written before the source.
-    #[xml(child = "driver")]
+    #[xml(child = "driver", omit_empty)]
     pub hostdev_driver: Option<VfDriver>,
     #[xml(child, omit_empty)]
     pub source: Option<InterfaceSource>,
@@ -143,7 +143,8 @@ impl Interface {
             backend.kind = backend.kind.filter(|it| *it != InterfaceBackendKind::Default);
         }
         if let Some(driver) = &mut self.driver {
-            driver.queues = driver.queues.filter(|it| *it > 0);
+            // One queue goes without saying.
+            driver.queues = driver.queues.filter(|it| *it > 1);
             driver.rx_queue_size = driver.rx_queue_size.filter(|it| *it > 0);
             driver.tx_queue_size = driver.tx_queue_size.filter(|it| *it > 0);
         }
