@@ -104,7 +104,7 @@ fn stores(domain: &Domain) -> Result<()> {
     if os.nvram.is_some() && os.loader.as_ref().is_some_and(|it| it.stateless == Some(YesNo::Yes)) {
         return detail("NVRAM is not permitted when loader is stateless");
     }
-    let rom = os.loader.as_ref().is_some_and(|it| it.kind == Some(LoaderKind::Rom) && it.path.is_some());
+    let rom = os.loader.as_ref().is_some_and(|it| it.kind != Some(LoaderKind::Pflash) && it.path.is_some());
     if os.firmware.is_none() && keeps && rom {
         return detail("Only pflash loader type permits NVRAM");
     }
@@ -146,6 +146,8 @@ fn fits(it: &Firmware, kind: FirmwareKind, path: Option<&str>, domain: &Domain) 
     let agrees = |asked: Option<bool>, has: bool| asked.is_none_or(|asked| asked == has);
     let none = Loader::default();
     let loader = domain.os.loader.as_ref().unwrap_or(&none);
+    // What is said of the store alone is meant of both.
+    let format_of_store = domain.os.nvram.as_ref().and_then(|it| it.format);
     let Mapping::Flash { executable, nvram_template } = &it.mapping else {
         return false;
     };
@@ -163,7 +165,7 @@ fn fits(it: &Firmware, kind: FirmwareKind, path: Option<&str>, domain: &Domain) 
         && loader.kind != Some(LoaderKind::Rom)
         && loader.readonly != Some(YesNo::No)
         && loader.stateless != Some(YesNo::Yes)
-        && loader.format.is_none_or(|format| format == format_of(executable))
+        && loader.format.or(format_of_store).is_none_or(|format| format == format_of(executable))
         && agrees(wanted(FirmwareFeatureName::SecureBoot), has("secure-boot"))
         && agrees(wanted(FirmwareFeatureName::EnrolledKeys), has("enrolled-keys"))
         && agrees(loader.secure.map(|it| it == YesNo::Yes), has("requires-smm"))
@@ -212,8 +214,12 @@ fn give_nvram(domain: &mut Domain, installed: &Installed, template: Option<&Imag
         nvram.template_format.get_or_insert(format_of(template));
     }
     // A store that is there keeps its format.
-    let own = nvram.format.filter(|_| nvram.path.is_some());
-    let format = nvram.template_format.or(own).unwrap_or(of_code);
+    let own = nvram.format.filter(|_| nvram.path.is_some() || nvram.source.is_some());
+    if nvram.kind == Some(NvramKind::Network) {
+        // What is elsewhere is made there.
+        (nvram.template, nvram.template_format) = (None, None);
+    }
+    let format = own.or(nvram.template_format).unwrap_or(of_code);
     nvram.format = Some(format);
     if nvram.source.is_none() {
         let ending = if format == FirmwareFormat::Qcow2 { "qcow2" } else { "fd" };

@@ -233,7 +233,6 @@ fn wanted(address: &Option<Address>) -> bool {
 fn put(address: &mut Option<Address>, place: Place) {
     let mut it = PciAddress::new(place.bus, place.slot, place.function);
     if let Some(Address::Pci(old)) = address {
-        it.multifunction = old.multifunction;
         it.zpci = old.zpci;
     }
     *address = Some(Address::Pci(it));
@@ -259,11 +258,17 @@ fn piix3(domain: &mut Domain, buses: &mut Buses) -> Result<()> {
     for it in &mut domain.devices.controllers {
         match it.kind {
             ControllerKind::Ide if it.index == Some(0) => {
-                fix(&mut it.info.address, Place::root(1, 1), "Primary IDE controller")?;
+                let place = Place::root(1, 1);
+                let free = wanted(&it.info.address);
+                fix(&mut it.info.address, place, "Primary IDE controller")?;
+                if free {
+                    buses.reserve(place, PCI, true)?;
+                }
             }
             ControllerKind::Usb
                 if it.index == Some(0) && it.model.as_deref() == Some("piix3-uhci") && wanted(&it.info.address) =>
             {
+                buses.reserve(Place::root(1, 2), PCI, true)?;
                 put(&mut it.info.address, Place::root(1, 2));
             }
             ControllerKind::Usb if it.index == Some(0) && it.model.as_deref() == Some("piix3-uhci") => {
@@ -272,23 +277,30 @@ fn piix3(domain: &mut Domain, buses: &mut Buses) -> Result<()> {
             _ => {}
         }
     }
+    // The bridge itself, and its power management.
     buses.reserve(Place::root(1, 0), PCI, true)?;
+    buses.reserve(Place::root(1, 3), PCI, true)?;
     screen(domain, buses, Place::root(2, 0))
 }
 
 /// The first screen has a place of its own, if nothing else is there.
 fn screen(domain: &mut Domain, buses: &mut Buses, place: Place) -> Result<()> {
-    let Some(video) = domain.devices.videos.first_mut() else { return Ok(()) };
+    let Some(video) = domain.devices.videos.first() else { return Ok(()) };
     let kind = video.model.as_ref().map_or(VideoKind::Default, |it| it.kind);
     if matches!(kind, VideoKind::None | VideoKind::Ramfb | VideoKind::Gop) || !wanted(&video.info.address) {
         return Ok(());
     }
-    if buses.in_use(place) {
-        // Whatever sits there was put there by the document; the screen takes its turn.
-        return Ok(());
+    let place = if buses.in_use(place) {
+        // Whatever sits there was put there by the document; the screen is still the first to be served.
+        let Some(wants) = Seat::Video(0).wants(&domain.devices, Board::of_domain(domain)) else { return Ok(()) };
+        buses.find(wants, 0)?
+    } else {
+        buses.reserve(place, PCI, false)?;
+        place
+    };
+    if let Some(video) = domain.devices.videos.first_mut() {
+        put(&mut video.info.address, place);
     }
-    buses.reserve(place, PCI, false)?;
-    put(&mut video.info.address, place);
     Ok(())
 }
 
@@ -301,7 +313,7 @@ fn ich9(domain: &mut Domain, buses: &mut Buses) -> Result<()> {
                 let free = wanted(&it.info.address);
                 fix(&mut it.info.address, place, "Primary SATA controller")?;
                 if free {
-                    buses.reserve(place, PCI, false)?;
+                    buses.reserve(place, PCI, true)?;
                 }
             }
             (ControllerKind::Usb, Some("ich9-uhci1")) if wanted(&it.info.address) => {

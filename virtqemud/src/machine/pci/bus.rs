@@ -297,7 +297,8 @@ impl Buses {
 fn fits(wants: Connect, mut accepts: Connect, asked: bool) -> bool {
     if asked {
         if accepts.intersects(Connect::ENDPOINT) {
-            accepts |= Connect::ENDPOINT;
+            // A bridge is a device to any slot that takes devices.
+            accepts |= Connect::ENDPOINT | Connect::PCI_BRIDGE;
         }
         accepts |= Connect::HOTPLUG;
     }

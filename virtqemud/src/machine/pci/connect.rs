@@ -348,7 +348,6 @@ fn controller(devices: &Devices, at: usize, board: Board) -> Option<Connect> {
         (ControllerKind::VirtioSerial, _) | (ControllerKind::Scsi, Some("virtio-scsi")) => {
             Some(Virtio::Default.wants(board))
         }
-        (ControllerKind::Scsi, Some("vmpvscsi")) if board == Board::Q35 => Some(PLUGGABLE_EXPRESS),
         (ControllerKind::Scsi, _) => Some(PLUGGABLE),
         (ControllerKind::Xenbus | ControllerKind::Isa, _) => Some(NOWHERE),
         (ControllerKind::Pci, None) | (ControllerKind::Fdc | ControllerKind::Ccid, _) => None,
