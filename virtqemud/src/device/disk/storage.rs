@@ -159,6 +159,10 @@ pub(super) fn reach(it: &Reached<'_>, cx: &mut Cx<'_>) -> Result<(Vec<Part>, How
     let source = it.source;
     let missing = |what: &str| Error::internal(format!("node {}: the source has no {what}", it.node));
     let mut objects = Vec::new();
+    if let Some(group) = &source.fdgroup {
+        // Descriptors of clients are not taken: see `virDomainFDAssociate` in the list of what is not done.
+        return Err(Error::invalid_arg(format!("file descriptor group '{group}' was not associated with the domain")));
+    }
     let how = match it.kind {
         DiskKind::File => How::File(File {
             driver: "file",

@@ -20,6 +20,11 @@ pub(super) fn write(domain: &Domain, line: &mut CommandLine) -> Result<()> {
             });
             let tables =
                 found.ok_or_else(|| Error::xml(format!("Domain '{}' sysinfo are not available", domain.name)))?;
+            if tables.base_boards.len() > 1 {
+                return Err(Error::unsupported_config(
+                    "QEMU has one board in its SMBIOS tables, and the guest asks for more",
+                ));
+            }
             smbios(tables, line);
         }
         Some(SmbiosMode::Host) => {

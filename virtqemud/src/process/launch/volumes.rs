@@ -5,7 +5,7 @@
 
 use virtbus_api::{Error, Result, neighbour::StorageNeighbour};
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::disk::{Disk, DiskKind};
+use virtbus_schema::domain::device::disk::{Disk, DiskKind, StartupPolicy};
 use virtbus_schema::storage_vol::VolumeType;
 
 /// Puts files and devices in the place of volumes.
@@ -13,14 +13,28 @@ use virtbus_schema::storage_vol::VolumeType;
 /// # Errors
 /// What the storage daemon says of pool or volume; `CONFIG_UNSUPPORTED` for a volume that is neither file nor device.
 pub(super) async fn locate(document: &mut Domain, storage: &dyn StorageNeighbour) -> Result<()> {
+    let mut dropped = Vec::new();
     for disk in document.devices.disks.iter_mut().filter(|it| it.kind == DiskKind::Volume) {
         let dev = disk.target.dev.clone();
+        let is_removable = disk.is_removable();
         let Some(source) = &mut disk.source else { continue };
         let (Some(pool), Some(volume)) = (&source.pool, &source.volume) else { continue };
-        let (_, found) = storage.volume(pool, volume).await.map_err(|error| {
-            let detail = format!("disk '{dev}': {}", error.full_detail());
-            Error { detail, ..error }
-        })?;
+        let found = match storage.volume(pool, volume).await {
+            Ok((_, found)) => found,
+            // What need not be there is left out: the medium of a drive, else the disk.
+            Err(_) if source.startup_policy == Some(StartupPolicy::Optional) => {
+                if is_removable {
+                    (disk.source, disk.kind) = (None, DiskKind::File);
+                } else {
+                    dropped.push(dev);
+                }
+                continue;
+            }
+            Err(error) => {
+                let detail = format!("disk '{dev}': {}", error.full_detail());
+                return Err(Error { detail, ..error });
+            }
+        };
         let path = found.target.path.clone();
         disk.kind = match found.kind {
             VolumeType::File => {
@@ -38,6 +52,7 @@ pub(super) async fn locate(document: &mut Domain, storage: &dyn StorageNeighbour
             }
         };
     }
+    document.devices.disks.retain(|it| !dropped.contains(&it.target.dev));
     Ok(())
 }
 

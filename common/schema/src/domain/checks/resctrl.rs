@@ -1,5 +1,7 @@
 //! Shares of caches and of memory bandwidth: each group of vCPUs stands alone, and is given each thing once.
 
+use std::collections::BTreeSet;
+
 use virtbus_xml::{CpuSet, Error, ErrorKind, Node};
 
 use crate::domain::Domain;
@@ -40,17 +42,45 @@ impl Domain {
         }
         tune.cachetunes.retain(|it| !it.vcpus.0.is_empty() && !(it.caches.is_empty() && it.monitors.is_empty()));
         tune.memorytunes.retain(|it| !it.vcpus.0.is_empty() && !(it.nodes.is_empty() && it.monitors.is_empty()));
-        let mut groups: Vec<&CpuSet> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for it in &tune.cachetunes {
             caches(it, node)?;
-            let known = groups.iter().any(|group| !matches!(meet(group, &it.vcpus), Meet::Never));
-            if known {
+            if groups.iter().any(|group| !matches!(meet(group.vcpus, &it.vcpus), Meet::Never)) {
                 return Err(bad(node, "two <cachetune> have the same vCPUs, or some of them"));
             }
-            groups.push(&it.vcpus);
-            monitors(&it.vcpus, it.monitors.iter().map(|it| &it.vcpus), node)?;
+            let mut group = Group { vcpus: &it.vcpus, has_share: !it.caches.is_empty(), watched: Vec::new() };
+            it.monitors.iter().try_for_each(|it| group.watch(&it.vcpus, "cache", node))?;
+            groups.push(group);
         }
         bandwidths(tune, groups, node)
+    }
+}
+
+/// vCPUs that are given shares together.
+struct Group<'a> {
+    vcpus: &'a CpuSet,
+    has_share: bool,
+    /// Who is watched, and for what.
+    watched: Vec<(&'a CpuSet, &'static str)>,
+}
+
+impl<'a> Group<'a> {
+    /// Who is watched is of the group, and watched once; besides, a group with a share can be watched as a whole.
+    fn watch(&mut self, set: &'a CpuSet, what: &'static str, node: Node<'_>) -> Checked {
+        if !set.0.is_subset(&self.vcpus.0) {
+            return Err(node.error(ErrorKind::Argument, "a <monitor> watches vCPUs that are not of its group"));
+        }
+        let whole = |it: &CpuSet| self.has_share && it == self.vcpus;
+        let twice = self.watched.iter().any(|(other, for_what)| match meet(other, set) {
+            Meet::Never => false,
+            Meet::Same => *for_what == what,
+            Meet::Partly => !whole(other) && !whole(set),
+        });
+        if twice {
+            return Err(node.error(ErrorKind::Argument, "a vCPU is watched by two <monitor>s"));
+        }
+        self.watched.push((set, what));
+        Ok(())
     }
 }
 
@@ -75,42 +105,25 @@ fn caches(tune: &CacheTune, node: Node<'_>) -> Checked {
     }
 }
 
-/// Who is watched is of the group, and watched once.
-fn monitors<'a>(group: &CpuSet, sets: impl Iterator<Item = &'a CpuSet>, node: Node<'_>) -> Checked {
-    let mut seen: Vec<&CpuSet> = Vec::new();
-    for set in sets {
-        if !set.0.is_subset(&group.0) {
-            return Err(node.error(ErrorKind::Argument, "a <monitor> watches vCPUs that are not of its group"));
-        }
-        if seen.iter().any(|other| !matches!(meet(other, set), Meet::Never)) {
-            return Err(node.error(ErrorKind::Argument, "a vCPU is watched by two <monitor>s"));
-        }
-        seen.push(set);
-    }
-    Ok(())
-}
-
 /// Bandwidth goes to a group that has caches as well, or to one of its own.
-fn bandwidths<'a>(tune: &'a CpuTune, mut groups: Vec<&'a CpuSet>, node: Node<'_>) -> Checked {
-    let mut given = std::collections::BTreeSet::new();
+fn bandwidths<'a>(tune: &'a CpuTune, mut groups: Vec<Group<'a>>, node: Node<'_>) -> Checked {
+    let mut given = BTreeSet::new();
     for it in &tune.memorytunes {
-        let mut known = false;
-        for group in &groups {
-            match meet(group, &it.vcpus) {
-                Meet::Never => {}
-                Meet::Same => known = true,
-                Meet::Partly => return Err(bad(node, "some vCPUs of a <memorytune> are of another group")),
-            }
+        if groups.iter().any(|group| matches!(meet(group.vcpus, &it.vcpus), Meet::Partly)) {
+            return Err(bad(node, "some vCPUs of a <memorytune> are of another group"));
         }
         for share in &it.nodes {
-            if !given.insert((it.vcpus.0.clone(), share.id)) {
+            if !given.insert((&it.vcpus.0, share.id)) {
                 return Err(bad(node, format!("the bandwidth to node {} is given twice", share.id)));
             }
         }
-        if !known {
-            groups.push(&it.vcpus);
-        }
-        monitors(&it.vcpus, it.monitors.iter().map(|it| &it.vcpus), node)?;
+        let at = groups.iter().position(|group| *group.vcpus == it.vcpus).unwrap_or_else(|| {
+            groups.push(Group { vcpus: &it.vcpus, has_share: false, watched: Vec::new() });
+            groups.len() - 1
+        });
+        let Some(group) = groups.get_mut(at) else { continue };
+        group.has_share |= !it.nodes.is_empty();
+        it.monitors.iter().try_for_each(|it| group.watch(&it.vcpus, "bandwidth", node))?;
     }
     Ok(())
 }
