@@ -238,6 +238,9 @@ fn image(
 }
 
 fn encrypted(it: &Encryption, source: Option<&DiskSource>, format: &str) -> Result<()> {
+    if it.cipher.is_some() {
+        return unsupported("<cipher> is for new volumes: an image has its own");
+    }
     if it.engine.as_deref() == Some("librbd") {
         if source.and_then(|it| it.protocol) != Some(Protocol::Rbd) {
             return unsupported("librbd encryption is supported only with RBD backed disks");

@@ -189,6 +189,9 @@ pub(super) fn has_hmat(domain: &Domain) -> bool {
     numa.is_some_and(|it| it.interconnects.is_some() || it.cells.iter().any(|it| !it.caches.is_empty()))
 }
 
+/// More memory has no size in bytes that fits QEMU's numbers, which have a sign.
+const MOST_KIB: u64 = (1 << 53) - 1;
+
 /// The memory there is at the start, in KiB, rounded up to what QEMU takes.
 fn initial_kib(domain: &Domain) -> u64 {
     let plugged: u64 = domain.devices.memories.iter().map(|it| it.size().kib).sum();
@@ -232,6 +235,12 @@ fn nodes_are_there(domain: &Domain, backing: &Backing) -> Result<()> {
     }
     let all = tune.iter().filter_map(|it| it.memory.as_ref()).filter_map(|it| it.nodeset.as_ref());
     let own = tune.iter().flat_map(|it| &it.memnodes).map(|it| &it.nodeset);
+    for module in domain.devices.memories.iter().filter_map(|it| it.source.as_ref()) {
+        // Pages there are none of are told of before nodes.
+        if let Some(pages) = module.pagesize.map(|it| it.kib.saturating_mul(1024)).filter(|it| *it != backing.page) {
+            backing.huge_directory(pages)?;
+        }
+    }
     let modules = domain.devices.memories.iter().filter_map(|it| it.source.as_ref()?.nodemask.as_ref());
     let mut asked = all.chain(own).chain(modules).flat_map(|it| &it.0);
     match asked.find(|it| !backing.nodes.is_empty() && !backing.nodes.contains(it)) {
@@ -303,6 +312,11 @@ pub(super) fn numa(domain: &Domain, caps: &QemuCaps, backing: &Backing, line: &m
         let id = cell.id.unwrap_or(at);
         let object = format!("ram-node{id}");
         let kib = cell.memory.size.kib.div_ceil(1024).saturating_mul(1024);
+        if kib > MOST_KIB {
+            return Err(Error::unsupported_config(format!(
+                "memory size of NUMA node '{id}' overflowed after alignment"
+            )));
+        }
         if !by_size {
             line.part(&backend(domain, &object, kib.saturating_mul(1024), Some(cell), backing)?);
         }
