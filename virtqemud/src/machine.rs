@@ -124,6 +124,7 @@ pub fn complete(domain: &mut Domain, caps: &QemuCaps, nvram: &Path) -> Result<()
 pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&Installed>) -> Result<()> {
     defaults::basics(domain, caps);
     firmware::settle(domain, installed)?;
+    check::architecture(domain, caps)?;
     check::boot_order(domain)?;
     disk::order(&mut domain.devices.disks);
     hostdev::controllers(&mut domain.devices);

@@ -65,7 +65,7 @@ impl QemuDevice for Iommu {
                 let unit = OnPci { driver: "virtio-iommu", id: id.clone(), place };
                 Ok(vec![Part::device(id, &unit)?])
             }
-            IommuModel::Smmuv3 | IommuModel::Amd => {
+            IommuModel::Smmuv3 => {
                 Err(Error::unsupported_config(format!("IOMMU device: '{model}' is not supported for this machine")))
             }
         }

@@ -38,11 +38,7 @@ pub(super) fn emulator(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     if os.value != "hvm" {
         return unsupported(format!("Emulator '{binary}' does not support os type '{}'", os.value));
     }
-    if let Some(arch) = &os.arch
-        && !is_supported(arch, &caps.arch)
-    {
-        return unsupported(format!("Emulator '{binary}' does not support arch '{arch}'"));
-    }
+    architecture(domain, caps)?;
     let accel = match domain.kind {
         DomainKind::Qemu => Some(Accel::Tcg),
         DomainKind::Kvm => Some(Accel::Kvm),
@@ -52,6 +48,17 @@ pub(super) fn emulator(domain: &Domain, caps: &QemuCaps) -> Result<()> {
         return unsupported(format!("Emulator '{binary}' does not support virt type '{}'", domain.kind));
     }
     Ok(())
+}
+
+/// Whether the emulator is of the guest's architecture: what follows is about its boards.
+///
+/// # Errors
+/// `CONFIG_UNSUPPORTED` when it is not.
+pub(super) fn architecture(domain: &Domain, caps: &QemuCaps) -> Result<()> {
+    match domain.os.kind.arch.as_deref().filter(|it| !is_supported(it, &caps.arch)) {
+        Some(arch) => unsupported(format!("Emulator '{}' does not support arch '{arch}'", caps.binary.display())),
+        None => Ok(()),
+    }
 }
 
 /// A 64-bit PC is a 32-bit PC as well.

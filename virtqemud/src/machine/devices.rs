@@ -90,7 +90,7 @@ pub(super) fn defaults(domain: &mut Domain, caps: &QemuCaps) -> Result<()> {
     Ok(())
 }
 
-/// What can be on USB alone is nowhere else.
+/// A disk on USB is nowhere else.
 fn on_usb(devices: &Devices) -> Result<()> {
     let on_usb = |it: &&Disk| it.target.bus == Some(DiskBus::Usb);
     for address in devices.disks.iter().filter(on_usb).filter_map(|it| it.info.address.as_ref()) {
@@ -101,12 +101,6 @@ fn on_usb(devices: &Devices) -> Result<()> {
             }
             other => return Err(Error::internal(format!("unexpected address type '{}' for usb disk", other.tag()))),
         }
-    }
-    let redirected = devices.redirdevs.iter().map(|it| &it.info.address);
-    let inputs = devices.inputs.iter().filter(|it| it.bus == Some(InputBus::Usb)).map(|it| &it.info.address);
-    let mut all = redirected.chain(inputs).flatten();
-    if all.any(|it| !matches!(it, Address::Usb(_))) {
-        return Err(Error::xml("Invalid address for a USB device"));
     }
     Ok(())
 }
@@ -350,6 +344,8 @@ fn videos(videos: &mut [Video], caps: &QemuCaps) -> Result<()> {
                 .ok_or_else(|| Error::unsupported_config("no default video model for this emulator"))?;
         }
         if model.kind == VideoKind::None {
+            // What is not there is nowhere.
+            video.info.address = None;
             continue;
         }
         // Sizes as powers of two, the smallest each card works with.

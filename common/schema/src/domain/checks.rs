@@ -29,7 +29,13 @@ impl Domain {
         if node.attr("type").is_none_or(|it| it.value().is_empty()) {
             return Err(node.error(ErrorKind::Internal, "the domain has no type"));
         }
-        Ok(())
+        let kind = node.child("os").and_then(|it| it.child("type"));
+        match kind.and_then(|it| it.attr("arch")).filter(|it| !super::os::is_architecture(it.value())) {
+            Some(arch) if !arch.value().is_empty() => {
+                Err(node.error(ErrorKind::Unsupported, format!("unknown architecture {}", arch.value())))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn check(&mut self, node: Node<'_>) -> Checked {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
-use virtbus_schema::domain::device::address::{DriveAddress, Info, Rom, RomInfo};
+use virtbus_schema::domain::device::address::{DriveAddress, Info, PciAddress, Rom, RomInfo};
 use virtbus_schema::domain::device::disk::{Disk, DiskBus};
 use virtbus_schema::domain::device::hostdev::{HostSource, Hostdev, HostdevModel};
 use virtbus_schema::domain::device::{Address, Devices};
@@ -15,8 +15,8 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
     let devices = &domain.devices;
     kinds(domain)?;
     for device in devices.placed() {
-        if matches!(device.address(), Some(Address::VirtioS390)) {
-            return Err(Error::xml("virtio-s390 bus doesn't have an address"));
+        if matches!(device.address(), Some(Address::Pci(PciAddress { zpci: Some(_), .. }))) {
+            return unsupported("zPCI addresses are of s390x machines");
         }
         if matches!(device.address(), Some(Address::Unassigned)) && device.tag() != "hostdev" {
             return unsupported("address of type 'unassigned' is supported only for hostdevs");

@@ -66,9 +66,6 @@ fn iommu(it: &Iommu, board: Board, acpi: bool) -> Result<()> {
             return unsupported("IOMMU device: 'virtio' is only supported with Q35 and ARM Virt machines");
         }
         IommuModel::Smmuv3 => return unsupported("IOMMU device: 'smmuv3' is only supported with ARM Virt machines"),
-        IommuModel::Amd => {
-            return Err(Error::xml("Invalid value for attribute 'model' in element 'iommu': 'amd'."));
-        }
         IommuModel::Virtio if !acpi => return unsupported("IOMMU device: 'virtio' requires ACPI"),
         IommuModel::Intel if it.info.address.is_some() => {
             return Err(Error::xml("iommu model 'intel' can't have address"));

@@ -4,7 +4,7 @@ use virtbus_xml::{Error, ErrorKind, FormatOptions, Node, OnOff, Xml};
 
 /// `<address type='...'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Xml)]
-#[xml(tag = "type")]
+#[xml(tag = "type", check = Address::check, form = Address::form)]
 pub enum Address {
     Pci(PciAddress),
     Drive(DriveAddress),
@@ -21,6 +21,21 @@ pub enum Address {
 }
 
 impl Address {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        if node.attr("type").is_some_and(|it| it.value() == "virtio-s390") {
+            return Err(node.error(ErrorKind::Unknown, "nobody says where on virtio-s390 a device is"));
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match self {
+            Self::VirtioS390 => Err(node.error(ErrorKind::BadValue, "the bus virtio-s390 has no addresses")),
+            Self::Ccw(it) => it.check(node),
+            _ => Ok(()),
+        }
+    }
+
     /// Its type, as documents write it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -91,6 +106,7 @@ impl PciAddress {
     }
 
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        self.zpci = self.zpci.filter(|it| it.uid.is_some() || it.fid.is_some());
         let limits = [
             ("domain", self.domain, 0xffff),
             ("bus", self.bus, 0xff),
@@ -189,6 +205,19 @@ pub struct CcwAddress {
 }
 
 impl CcwAddress {
+    /// The channel subsystem of virtual devices is 0xfe, and there are none above.
+    fn check(self, node: Node<'_>) -> Result<(), Error> {
+        let fault = |text: String| Err(node.error(ErrorKind::Internal, text));
+        match (self.cssid, self.ssid, self.devno) {
+            (None, None, None) => Ok(()),
+            (Some(cssid), Some(ssid), Some(devno)) if cssid > 0xfe || ssid > 3 || devno > 0xffff => {
+                fault(format!("no ccw address is {cssid:#x}.{ssid:#x}.{devno:#06x}"))
+            }
+            (Some(_), Some(_), Some(_)) => Ok(()),
+            _ => fault("a ccw address has cssid, ssid and devno, or none of them".to_owned()),
+        }
+    }
+
     /// All of it is said or nothing.
     fn form(node: Node<'_>) -> Result<(), Error> {
         let said = ["cssid", "ssid", "devno"].iter().filter(|it| node.attr(it).is_some()).count();

@@ -74,17 +74,42 @@ impl Controller {
         }
     }
 
-    /// Only USB controllers accompany others.
+    /// Each kind has models, attributes and parts of its own.
     fn form(node: Node<'_>) -> Result<(), Error> {
-        let is_usb = node.attr("type").is_some_and(|it| it.value() == "usb");
-        let is_root = node.attr("model").is_some_and(|it| matches!(it.value(), "pci-root" | "pcie-root"));
-        if let Some(hole) = node.child("pcihole64").filter(|_| !is_root) {
-            return Err(hole.error(ErrorKind::Unknown, "only roots of PCI have a hole"));
+        use ControllerKind as K;
+        let kind = node.attr("type").and_then(|it| K::from_name(it.value()));
+        let Some(kind) = kind else { return Err(node.error(ErrorKind::Unknown, "a controller has a type")) };
+        let model = node.attr("model");
+        if let Some(model) = model.as_ref().filter(|it| !kind.models().contains(&it.value())) {
+            return Err(model.error(ErrorKind::Unknown, format!("{kind} controllers have no such model")));
         }
-        match node.child("master").filter(|_| !is_usb) {
-            Some(master) => Err(master.error(ErrorKind::Unknown, "only USB controllers accompany others")),
-            None => Ok(()),
+        if kind == K::Pci && model.is_none() {
+            return Err(node.error(ErrorKind::Unknown, "PCI controllers have a model"));
         }
+        let attributes: [(&str, &[K]); 4] = [
+            ("ports", &[K::Usb, K::VirtioSerial]),
+            ("vectors", &[K::VirtioSerial]),
+            ("maxGrantFrames", &[K::Xenbus]),
+            ("maxEventChannels", &[K::Xenbus]),
+        ];
+        for (name, kinds) in attributes {
+            if let Some(attr) = node.attr(name).filter(|_| !kinds.contains(&kind)) {
+                return Err(attr.error(ErrorKind::Unknown, format!("{kind} controllers have no {name}")));
+            }
+        }
+        let is_root = model.is_some_and(|it| matches!(it.value(), "pci-root" | "pcie-root"));
+        let parts = [
+            ("master", kind == K::Usb),
+            ("model", kind == K::Pci),
+            ("target", kind == K::Pci),
+            ("pcihole64", kind == K::Pci && is_root),
+        ];
+        for (name, may) in parts {
+            if let Some(part) = node.child(name).filter(|_| !may) {
+                return Err(part.error(ErrorKind::Unknown, format!("this {kind} controller has no <{name}>")));
+            }
+        }
+        Ok(())
     }
 
     /// Whether it is the companion of another USB controller, which it shares the ports with.
@@ -112,6 +137,10 @@ impl Controller {
         }
         if !self.is_root() {
             self.pcihole64 = None;
+        }
+        if self.kind == ControllerKind::Usb && self.model.as_deref() == Some("none") {
+            // What is not there is nowhere.
+            self.info.address = None;
         }
         Ok(())
     }

@@ -188,7 +188,6 @@ pub enum IommuModel {
     Intel,
     Smmuv3,
     Virtio,
-    Amd,
 }
 
 /// `<driver intremap='on' caching_mode='on'/>`.
