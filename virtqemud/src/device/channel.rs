@@ -62,9 +62,7 @@ impl QemuDevice for Channel {
                 let forward = Forward { r#type: "user", guestfwd: vec![Text { str: rule }], id: id.to_owned() };
                 Ok([backend.into_parts()?, vec![Part::netdev(id, &forward)?]].concat())
             }
-            ChannelTarget::Xen { .. } => {
-                Err(Error::unsupported_config("channel target 'xen' is not supported by QEMU"))
-            }
+            ChannelTarget::Xen { .. } => Err(Error::internal("channel target 'xen' is not supported by QEMU")),
         }
     }
 }

@@ -175,6 +175,9 @@ impl Timer {
             "kvmclock" | "hypervclock" => &["track", "frequency", "mode", "tickpolicy"],
             _ => &["track", "frequency", "mode"],
         };
+        if node.child("catchup").is_some() && node.attr("tickpolicy").is_none_or(|it| it.value() != "catchup") {
+            return Err(node.error(ErrorKind::Unknown, "<catchup> is only for tickpolicy='catchup'"));
+        }
         match foreign.iter().find(|it| node.attr(it).is_some()) {
             Some(stray) => Err(node.error(ErrorKind::Unknown, format!("'{stray}' is not for a timer called '{name}'"))),
             None => Ok(()),

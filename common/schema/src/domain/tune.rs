@@ -6,6 +6,7 @@ use super::device::disk::IoTune;
 
 /// `<blkiotune>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
+#[xml(check = BlkioTune::check)]
 pub struct BlkioTune {
     #[xml(child, lenient, form = crate::forms::weight)]
     pub weight: Option<u32>,
@@ -13,21 +14,59 @@ pub struct BlkioTune {
     pub devices: Vec<BlkioDevice>,
 }
 
+impl BlkioTune {
+    /// Each device once; one without a limit is left out.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        let mut seen = std::collections::BTreeSet::new();
+        if let Some(twice) = self.devices.iter().find(|it| !seen.insert(&it.path)) {
+            return Err(node.error(ErrorKind::Unsupported, format!("two <device> have the path '{}'", twice.path)));
+        }
+        self.devices.retain(BlkioDevice::says_something);
+        self.weight = self.weight.filter(|it| *it > 0);
+        Ok(())
+    }
+}
+
 /// `<device>` of `<blkiotune>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(check = BlkioDevice::check)]
 pub struct BlkioDevice {
-    #[xml(child)]
+    #[xml(child, default, must, form = crate::forms::absolute)]
     pub path: String,
-    #[xml(child, form = crate::forms::weight)]
+    #[xml(child, fault = Unsupported, form = crate::forms::weight)]
     pub weight: Option<u32>,
-    #[xml(child)]
+    #[xml(child, fault = Unsupported)]
     pub read_iops_sec: Option<u32>,
-    #[xml(child)]
+    #[xml(child, fault = Unsupported)]
     pub write_iops_sec: Option<u32>,
-    #[xml(child)]
+    #[xml(child, fault = Unsupported)]
     pub read_bytes_sec: Option<u64>,
-    #[xml(child)]
+    #[xml(child, fault = Unsupported)]
     pub write_bytes_sec: Option<u64>,
+}
+
+impl BlkioDevice {
+    fn says_something(&self) -> bool {
+        let Self { path: _, weight, read_iops_sec, write_iops_sec, read_bytes_sec, write_bytes_sec } = self;
+        weight.is_some()
+            || read_iops_sec.is_some()
+            || write_iops_sec.is_some()
+            || read_bytes_sec.is_some()
+            || write_bytes_sec.is_some()
+    }
+
+    /// No limit is the same as one of zero.
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.path.is_empty() {
+            return Err(node.error(ErrorKind::Unsupported, "a <device> needs a <path>"));
+        }
+        self.weight = self.weight.filter(|it| *it > 0);
+        self.read_iops_sec = self.read_iops_sec.filter(|it| *it > 0);
+        self.write_iops_sec = self.write_iops_sec.filter(|it| *it > 0);
+        self.read_bytes_sec = self.read_bytes_sec.filter(|it| *it > 0);
+        self.write_bytes_sec = self.write_bytes_sec.filter(|it| *it > 0);
+        Ok(())
+    }
 }
 
 /// `<throttlegroups>`.
@@ -65,15 +104,22 @@ pub struct Resource {
     pub fibrechannel: Option<String>,
 }
 
+/// Letters of a name on a Fibre Channel fabric.
+const MOST_APPID: usize = 128;
+
 impl Resource {
     fn form(node: Node<'_>) -> Result<(), Error> {
-        match node.child("fibrechannel").filter(|it| it.attr("appid").is_none_or(|it| it.value().is_empty())) {
-            Some(it) => Err(it.error(ErrorKind::Unknown, "expected appid=")),
+        let fits = |it: &str| (1..=MOST_APPID).contains(&it.len());
+        match node.child("fibrechannel").filter(|it| it.attr("appid").is_none_or(|it| !fits(it.value()))) {
+            Some(it) => Err(it.error(ErrorKind::Unknown, format!("expected appid= of 1 to {MOST_APPID} letters"))),
             None => Ok(()),
         }
     }
 
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.fibrechannel.as_ref().is_some_and(|it| it.len() > MOST_APPID) {
+            return Err(node.error(ErrorKind::Argument, format!("appid has more than {MOST_APPID} letters")));
+        }
         let says = |it: &Option<String>| it.as_ref().is_some_and(|it| !it.is_empty());
         if says(&self.partition) || says(&self.fibrechannel) {
             return Ok(());

@@ -104,26 +104,26 @@ pub struct DefaultIoThread {
 
 /// `<cputune>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
-#[xml(check = CpuTune::check)]
+#[xml(check = CpuTune::check, form = CpuTune::form)]
 pub struct CpuTune {
     #[xml(child)]
     pub shares: Option<u64>,
     /// Periods in microseconds; quotas too, negative meaning without limit.
     #[xml(child, form = crate::forms::period)]
     pub period: Option<u64>,
-    #[xml(child)]
+    #[xml(child, form = quota)]
     pub quota: Option<i64>,
     #[xml(child, form = crate::forms::period)]
     pub global_period: Option<u64>,
-    #[xml(child)]
+    #[xml(child, form = quota)]
     pub global_quota: Option<i64>,
     #[xml(child, form = crate::forms::period)]
     pub emulator_period: Option<u64>,
-    #[xml(child)]
+    #[xml(child, form = quota)]
     pub emulator_quota: Option<i64>,
     #[xml(child, form = crate::forms::period)]
     pub iothread_period: Option<u64>,
-    #[xml(child)]
+    #[xml(child, form = quota)]
     pub iothread_quota: Option<i64>,
     #[xml(children = "vcpupin")]
     pub vcpupins: Vec<VcpuPin>,
@@ -144,7 +144,30 @@ pub struct CpuTune {
 }
 
 impl CpuTune {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        match node.child("emulatorpin") {
+            Some(pin) if pin.attr("cpuset").is_none() => Err(pin.missing("@cpuset")),
+            _ => Ok(()),
+        }
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        for name in ["emulatorpin", "emulatorsched"] {
+            if let Some(second) = node.children(name).nth(1) {
+                return Err(second.error(ErrorKind::BadValue, format!("there is one <{name}>")));
+            }
+        }
+        if node.child("emulatorpin").is_some() && self.emulatorpin.is_none() {
+            return Err(node.error(ErrorKind::Internal, "<emulatorpin> has no cpuset"));
+        }
+        // Nothing is said by zero.
+        for period in [&mut self.period, &mut self.global_period, &mut self.emulator_period, &mut self.iothread_period]
+        {
+            *period = period.filter(|it| *it > 0);
+        }
+        for quota in [&mut self.quota, &mut self.global_quota, &mut self.emulator_quota, &mut self.iothread_quota] {
+            *quota = quota.filter(|it| *it != 0);
+        }
         let out_of_range = |name: &str, range: &str| {
             Err(node.error(ErrorKind::Unsupported, format!("cputune {name} must be in {range}")))
         };
@@ -176,6 +199,27 @@ impl CpuTune {
     }
 }
 
+/// The longest time the kernel can count, in microseconds.
+const MOST_QUOTA: u64 = 17_592_186_044_415;
+
+/// A time in microseconds, or -1.
+fn quota(text: &str) -> bool {
+    text == "-1" || text.parse::<u64>().is_ok_and(|it| it <= MOST_QUOTA)
+}
+
+/// Of the kernel's real-time policies; which it takes is known at the start.
+fn priority(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
+}
+
+/// A thread's CPUs.
+fn has_cpuset(node: Node<'_>) -> Result<(), Error> {
+    if node.attr("cpuset").is_some() {
+        return Ok(());
+    }
+    Err(node.error(ErrorKind::Internal, format!("<{}> has no cpuset", node.local_name())))
+}
+
 fn check_overlap<'a>(node: Node<'_>, sets: impl Iterator<Item = (&'a str, &'a CpuSet)>) -> Result<(), Error> {
     let mut seen = std::collections::BTreeSet::new();
     for (name, set) in sets {
@@ -190,6 +234,7 @@ fn check_overlap<'a>(node: Node<'_>, sets: impl Iterator<Item = (&'a str, &'a Cp
 
 /// `<vcpupin vcpu='0' cpuset='1-4'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(before = has_cpuset)]
 pub struct VcpuPin {
     #[xml(attr)]
     pub vcpu: u32,
@@ -199,6 +244,7 @@ pub struct VcpuPin {
 
 /// `<iothreadpin iothread='1' cpuset='5'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
+#[xml(before = has_cpuset)]
 pub struct IoThreadPin {
     #[xml(attr)]
     pub iothread: u32,
@@ -226,15 +272,23 @@ pub struct IoThreadSched {
 
 /// `scheduler=` and `priority=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
-#[xml(check = Scheduling::check)]
+#[xml(check = Scheduling::check, form = Scheduling::form)]
 pub struct Scheduling {
     #[xml(attr)]
     pub scheduler: Scheduler,
-    #[xml(attr)]
+    #[xml(attr, form = priority)]
     pub priority: Option<i32>,
 }
 
 impl Scheduling {
+    fn form(node: Node<'_>) -> Result<(), Error> {
+        let real_time = node.attr("scheduler").is_some_and(|it| matches!(it.value(), "fifo" | "rr"));
+        if node.attr("priority").is_some() && !real_time {
+            return Err(node.error(ErrorKind::Unknown, "a priority is of the policies fifo and rr"));
+        }
+        Ok(())
+    }
+
     fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
         match self.scheduler {
             Scheduler::Fifo | Scheduler::Rr if self.priority.is_none() => Err(node.missing("@priority")),

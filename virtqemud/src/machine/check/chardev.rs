@@ -3,7 +3,8 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::device::Devices;
 use virtbus_schema::domain::device::chardev::{
-    ChannelTarget, Chardev, Console, ConsoleTargetKind, NullModem, ProtocolKind, SocketChardev,
+    ChannelTarget, Chardev, Console, ConsoleTargetKind, NullModem, ProtocolKind, SerialTarget, SerialTargetKind,
+    SocketChardev,
 };
 use virtbus_schema::domain::device::redirected::SmartcardKind;
 use virtbus_schema::domain::device::rng::RngBackend;
@@ -30,6 +31,14 @@ pub(super) fn check(devices: &Devices, on_pc: bool) -> Result<()> {
         }
         if !matches!(it.target, ChannelTarget::Virtio { .. }) {
             no_viewer(&it.chardev)?;
+        }
+    }
+    let mut ports = std::collections::BTreeSet::new();
+    let on_isa = |it: &&SerialTarget| it.kind == Some(SerialTargetKind::IsaSerial);
+    let targets = devices.serials.iter().filter_map(|it| it.target.as_ref());
+    for port in targets.filter(on_isa).filter_map(|it| it.port) {
+        if !ports.insert(port) {
+            return Err(Error::internal(format!("target port '{port}' of a serial device already allocated")));
         }
     }
     // The first console may be the first serial port under another name.

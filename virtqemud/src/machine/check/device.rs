@@ -3,7 +3,7 @@
 use virtbus_api::{Error, Result};
 use virtbus_schema::domain::Domain;
 use virtbus_schema::domain::device::audio::AudioKind;
-use virtbus_schema::domain::device::chardev::{Channel, Chardev, Serial, SerialModel, SerialTargetKind};
+use virtbus_schema::domain::device::chardev::{Chardev, Serial, SerialModel, SerialTargetKind};
 use virtbus_schema::domain::device::controller::{Controller, ControllerKind};
 use virtbus_schema::domain::device::graphics::Graphics;
 use virtbus_schema::domain::device::input::{Input, InputBus, InputKind, InputModel};
@@ -34,8 +34,12 @@ pub(super) fn check(domain: &Domain, board: Board, caps: &QemuCaps) -> Result<()
         serial(it, board != Board::Other)?;
     }
     let spice = devices.graphics.iter().any(|it| matches!(it, Graphics::Spice(_)));
-    for it in &devices.channels {
-        channel(it, spice)?;
+    let channels = devices.channels.iter().map(|it| &it.chardev);
+    let serials = devices.serials.iter().map(|it| &it.chardev);
+    let parallels = devices.parallels.iter().map(|it| &it.chardev);
+    let consoles = devices.consoles.iter().map(|it| &it.chardev);
+    for it in channels.chain(serials).chain(parallels).chain(consoles) {
+        has_viewer(it, spice)?;
     }
     for it in &devices.inputs {
         input(it)?;
@@ -182,8 +186,8 @@ fn serial(it: &Serial, on_pc: bool) -> Result<()> {
     Ok(())
 }
 
-fn channel(it: &Channel, spice: bool) -> Result<()> {
-    let kind = match it.chardev {
+fn has_viewer(it: &Chardev, spice: bool) -> Result<()> {
+    let kind = match it {
         Chardev::Spicevmc { .. } => "spicevmc",
         Chardev::Spiceport { .. } => "spiceport",
         _ => return Ok(()),
@@ -337,6 +341,9 @@ fn watchdog(it: &Watchdog, board: Board) -> Result<()> {
         WatchdogModel::Itco if board != Board::Q35 => unsupported("itco model of watchdog is only part of q35 machine"),
         WatchdogModel::Ib700 if board != Board::I440fx => {
             unsupported("ib700 model of watchdog cannot be used with this machine type")
+        }
+        WatchdogModel::Ib700 if it.info.address.is_some() => {
+            unsupported("ib700 model of watchdog is where it is and takes no address")
         }
         WatchdogModel::Diag288 => unsupported("diag288 model of watchdog is allowed for s390 and s390x only"),
         _ => Ok(()),

@@ -55,6 +55,9 @@ fn cpus(domain: &Domain, caps: &QemuCaps) -> Result<()> {
             return Err(Error::xml("vendor_id must be exactly 12 characters long"));
         }
     }
+    if domain.vcpu.current == Some(0) {
+        return unsupported("vcpu 0 can't be offline");
+    }
     vcpu_states(&domain.vcpus)?;
     let allocates = domain.cputune.as_ref().is_some_and(|it| !it.cachetunes.is_empty() || !it.memorytunes.is_empty());
     if !is_kvm(domain) && allocates {

@@ -132,6 +132,11 @@ impl Channel {
             ChannelTarget::Guestfwd { port: None, .. } => {
                 Err(node.error(ErrorKind::BadValue, "a guestfwd channel needs a target port"))
             }
+            ChannelTarget::Guestfwd { address: Some(address), .. } => match address.parse::<std::net::IpAddr>() {
+                Ok(std::net::IpAddr::V4(_)) => Ok(()),
+                Ok(_) => Err(node.error(ErrorKind::Unsupported, "a guestfwd channel has an IPv4 address")),
+                Err(_) => Err(node.error(ErrorKind::Unresolved, format!("'{address}' is not an IP address"))),
+            },
             _ => Ok(()),
         }
     }

@@ -113,11 +113,22 @@ pub struct Smartcard {
 
 /// What is behind the reader.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(tag = "mode")]
+#[xml(tag = "mode", check = SmartcardKind::check)]
 pub enum SmartcardKind {
     Host,
     HostCertificates(Certificates),
     Passthrough(Chardev),
+}
+
+impl SmartcardKind {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        match self {
+            Self::Passthrough(_) if node.attr("type").is_none() => {
+                Err(node.error(ErrorKind::BadValue, "mode passthrough needs the type of a character device"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Three certificates of a database.
