@@ -195,8 +195,12 @@ const MOST_KIB: u64 = (1 << 53) - 1;
 /// The memory there is at the start, in KiB, rounded up to what QEMU takes.
 fn initial_kib(domain: &Domain) -> u64 {
     let plugged: u64 = domain.devices.memories.iter().map(|it| it.size().kib).sum();
-    let initial = domain.memory.size.kib.saturating_sub(plugged);
-    initial.div_ceil(1024).saturating_mul(1024)
+    let whole = |kib: u64| kib.div_ceil(1024).saturating_mul(1024);
+    if has_numa(domain) {
+        // Each node has whole MiB of its own.
+        return cells(domain).iter().map(|it| whole(it.memory.size.kib)).fold(0, u64::saturating_add);
+    }
+    whole(domain.memory.size.kib.saturating_sub(plugged))
 }
 
 /// The object that is all of the guest's memory; none where NUMA nodes have theirs.
