@@ -3,11 +3,15 @@
 use std::fs;
 
 use virtbus_tests::ledger::tests_dir;
-use virtbus_tests::world::{DOORS, World};
+use virtbus_tests::world::{DOORS, Door, World};
 
 fn check_script(interpreter: &str, name: &str) {
+    check_script_by(&DOORS, interpreter, name);
+}
+
+fn check_script_by(doors: &[Door], interpreter: &str, name: &str) {
     let script = tests_dir().join("clients").join(name);
-    for door in DOORS {
+    for &door in doors {
         let world = World::start();
         fs::copy(&script, world.files().join(name)).unwrap();
         let out = world.client(interpreter, door).arg(name).output().unwrap();
@@ -26,6 +30,12 @@ fn python() {
 #[test]
 fn python_with_pools_secrets_and_networks() {
     check_script("/usr/bin/python3", "objects.py");
+}
+
+/// The other door is D-Bus, and both are in the script.
+#[test]
+fn python_with_what_is_made_to_hurt() {
+    check_script_by(&[Door::Direct], "/usr/bin/python3", "hostile.py");
 }
 
 #[test]

@@ -62,6 +62,7 @@ const PACKAGES: &[Package] = &[
     package("passt", Need::Everything),
     package("polkitd", Need::Everything),
     package("procps", Need::Everything),
+    package("python3-gi", Need::Everything),
     package("python3-libvirt", Need::Everything),
     package("socat", Need::Everything),
     package("strace", Need::Everything),
