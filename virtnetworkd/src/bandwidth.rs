@@ -86,14 +86,14 @@ pub async fn end_guarantee(network: &Network, bridge: &str, class: u16, floors: 
 /// or guarantees beyond what there is. `floors` is the sum of the guarantees so far, without this guest's.
 ///
 /// # Errors
-/// `CONFIG_UNSUPPORTED`, `OPERATION_INVALID`.
+/// `OPERATION_UNSUPPORTED`, `OPERATION_INVALID`.
 pub fn check(network: &Network, bandwidth: &Bandwidth, mac: &str, floors: u64) -> Result<()> {
     let Some(inbound) = &bandwidth.inbound else { return Ok(()) };
     let Some(floor) = inbound.floor.filter(|floor| *floor > 0) else { return Ok(()) };
     let name = &network.name;
     let Some(whole) = network.bandwidth.as_ref().and_then(|it| rate(it.inbound.as_ref())) else {
         let text = format!("'floor' of interface {mac}: network '{name}' has no inbound rate");
-        return Err(Error::new(ErrorCode::ConfigUnsupported, text).in_domain(ErrorDomain::Network));
+        return Err(Error::new(ErrorCode::OperationUnsupported, text).in_domain(ErrorDomain::Network));
     };
     let refuse = |what: &str| {
         let text = format!("Cannot plug interface {mac} into network '{name}': it would overcommit '{what}'");
@@ -172,7 +172,7 @@ mod tests {
         check(&average, &floor(1000, None), mac, 0).expect("just enough");
         assert!(check(&average, &floor(1, None), mac, 1000).expect_err("too much").detail.contains("'average'"));
         let none = network("<outbound average='1000'/>");
-        assert_eq!(check(&none, &floor(1, None), mac, 0).expect_err("nothing").code, ErrorCode::ConfigUnsupported);
+        assert_eq!(check(&none, &floor(1, None), mac, 0).expect_err("nothing").code, ErrorCode::OperationUnsupported);
         assert_eq!(free_class(&BTreeSet::from([3, 4, 6])).expect("free"), 5);
         assert!(check(&average, &floor(u64::MAX, None), mac, 5).is_err());
     }

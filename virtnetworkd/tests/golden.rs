@@ -50,6 +50,15 @@ fn updated(network: &str, part: &str, case: &Value) -> Done {
     update::apply(&network, command, &section, parent).map_err(|error: Error| (error.code.number(), error.to_string()))
 }
 
+/// What is dumped and defined again is the same.
+fn defined_again(network: &Network, options: FormatOptions) -> Option<String> {
+    let first = network.format(options);
+    match read(&first, false) {
+        Ok(again) => difference(&first, &again.format(options)),
+        Err((code, message)) => Some(format!("{code} {message}")),
+    }
+}
+
 fn replay(directory: &Path, case: &Value, kind: &str, name: &str, score: &mut Score) {
     let file = |file: &str| std::fs::read_to_string(directory.join(file)).ok();
     let Some(text) = file("in.xml") else { return };
@@ -63,13 +72,16 @@ fn replay(directory: &Path, case: &Value, kind: &str, name: &str, score: &mut Sc
         let right = got.as_ref().map(|(code, _)| i64::from(*code)) == want;
         score.add("validate", name, (!right).then(|| format!("want {want:?}, got {got:?}")));
     }
+    let options = FormatOptions { inactive: true, secure: true, ..FormatOptions::default() };
+    if let Ok(network) = &done {
+        score.add("fixed-point", name, defined_again(network, options));
+    }
     if let Some(error) = file("error.json") {
         let error: Value = serde_json::from_str(&error).expect("an error is JSON");
         let right = done.as_ref().err().is_some_and(|(code, _)| Some(i64::from(*code)) == error["code"].as_i64());
         let got = done.map(drop);
         score.add("error", name, (!right).then(|| format!("want {} {}, got {got:?}", error["code"], error["message"])));
     } else if let Some(want) = file("out.xml") {
-        let options = FormatOptions { inactive: true, secure: true, ..FormatOptions::default() };
         let fault = match done {
             Ok(network) => difference(&want, &network.format(options)),
             Err((code, message)) => Some(format!("{code} {message}")),

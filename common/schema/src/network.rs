@@ -2,7 +2,7 @@
 //! devices of a pool) is filled in by virtnetworkd.
 
 use uuid::Uuid;
-use virtbus_xml::{Error, FormatOptions, Mac, RawContent, Xml, XmlEnum, YesNo};
+use virtbus_xml::{Error, ErrorKind, FormatOptions, Mac, RawContent, Xml, XmlEnum, YesNo};
 
 pub use crate::domain::device::interface::{
     Bandwidth, BandwidthLimit, HostdevDriver, HostdevDriverName, VirtualPort, VirtualPortKind, VirtualPortParameters,
@@ -53,7 +53,7 @@ pub struct Network {
     #[xml(attr = "mtu/@size", form = forms::short)]
     pub mtu: Option<u32>,
     /// Of our bridge; absent until one is made up.
-    #[xml(attr = "mac/@address", form = forms::unicast)]
+    #[xml(attr = "mac/@address", blank, form = forms::unicast)]
     pub mac: Option<Mac>,
     #[xml(child)]
     pub domain: Option<NetworkDomain>,
@@ -82,7 +82,7 @@ pub struct Network {
     #[xml(attr, live, lenient, when = forward::is_counted)]
     pub connections: Option<u32>,
     /// Whether guests may speak IPv6 to each other on a network without an IPv6 address.
-    #[xml(attr, when = is_on)]
+    #[xml(attr, blank, when = is_on)]
     pub ipv6: Option<YesNo>,
     #[xml(attr = "trustGuestRxFilters")]
     pub trust_guest_rx_filters: Option<YesNo>,
@@ -149,7 +149,12 @@ impl Network {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        virtbus_xml::from_str_strict(text, Self::ROOT)
+        let named = |error: Error| match error.message.as_str() {
+            // An empty name is a matter of its own, not of the schema.
+            checks::NAMELESS if error.kind == ErrorKind::Unknown => Error { kind: ErrorKind::NoName, ..error },
+            _ => error,
+        };
+        virtbus_xml::from_str_strict(text, Self::ROOT).map_err(named)
     }
 
     /// Writes the document.

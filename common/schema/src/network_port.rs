@@ -17,10 +17,10 @@ pub struct NetworkPort {
     #[xml(child)]
     pub owner: PortOwner,
     /// The port group it was asked for in.
-    #[xml(child)]
+    #[xml(child, form = crate::forms::device)]
     pub group: Option<String>,
     /// Of the guest's interface.
-    #[xml(attr = "mac/@address")]
+    #[xml(attr = "mac/@address", fault = Internal)]
     pub mac: Mac,
     #[xml(child = "virtualport", omit_empty)]
     pub virtual_port: Option<VirtualPort>,
@@ -50,7 +50,7 @@ pub struct PortOwner {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct PortBandwidth {
     /// Which class of the bridge's queue guarantees the port's floor.
-    #[xml(attr = "classID")]
+    #[xml(attr = "classID", form = crate::forms::positive)]
     pub class_id: Option<u32>,
     #[xml(flatten)]
     pub limits: Bandwidth,
@@ -66,7 +66,7 @@ pub enum Plug {
     Bridge(BridgePlug),
     /// A device of the pool, below a macvtap.
     Direct {
-        #[xml(attr)]
+        #[xml(attr, form = crate::forms::device)]
         dev: String,
         #[xml(attr)]
         mode: DirectMode,
@@ -85,7 +85,7 @@ pub enum Plug {
 /// `bridge='virbr0' macTableManager='kernel'`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct BridgePlug {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::device)]
     pub bridge: String,
     #[xml(attr = "macTableManager")]
     pub mac_table_manager: Option<MacTableManager>,

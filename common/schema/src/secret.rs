@@ -41,7 +41,7 @@ impl Secret {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        crate::strict::read(text, Self::ROOT, Secret::demands)
+        crate::strict::read(text, Self::ROOT, &[], Secret::demands)
     }
 
     /// Writes the document.
@@ -52,13 +52,22 @@ impl Secret {
 
     /// Volumes are named by their paths; a usage of no type is none to say.
     fn demands(node: Node<'_>) -> Result<(), Error> {
+        for name in ["ephemeral", "private"] {
+            if node.attr(name).is_some_and(|it| it.value().is_empty()) {
+                return Err(refused(node, format!("{name} is neither yes nor no")));
+            }
+        }
         let Some(usage) = node.child("usage") else { return Ok(()) };
         if SecretUsage::is_absent(usage) {
             return Err(refused(usage, "a usage has a type"));
         }
         match usage.child("volume") {
             Some(volume) if !is_absolute(&volume.text()) => Err(refused(volume, "the path is not absolute")),
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => match usage.elements().find(|it| it.text().contains(['/', '\n'])) {
+                Some(name) => Err(refused(name, "a name is one line without a slash")),
+                None => Ok(()),
+            },
         }
     }
 

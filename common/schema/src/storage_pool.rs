@@ -76,7 +76,7 @@ impl StoragePool {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        crate::strict::read(text, Self::ROOT, strict::demands)
+        crate::strict::read(text, Self::ROOT, &["/auth/secret/@uuid", "/parentaddr/@unique_id"], strict::demands)
     }
 
     /// Writes the document.

@@ -62,7 +62,7 @@ impl StorageVolume {
     /// # Errors
     /// The first fault or unknown part, with its place.
     pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        crate::strict::read(text, Self::ROOT, strict::demands)
+        crate::strict::read(text, Self::ROOT, &[], strict::demands)
     }
 
     /// Writes the document.

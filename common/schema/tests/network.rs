@@ -92,6 +92,10 @@ const FAULTS: &[(i32, &str)] = &[
     (27, "<ip address='10.0.0.1' prefix='24'/><route address='10.1.0.0' gateway='10.0.0.2'/>"),
     (0, "<ip address='10.0.0.1' prefix='24'/><route address='0.0.0.0' gateway='10.0.0.2'/>"),
     (27, "<ip address='10.0.0.1' prefix='24'/><route address='10.1.0.0' prefix='16' gateway='10.0.0.2' metric='0'/>"),
+    (27, "<forward mode='hostdev'><address type='pci' bus='3'/><address type='pci' bus='3'/></forward>"),
+    (0, "<ip address='10.0.0.1' netmask='' family=''/>"),
+    (0, "<mac address=''/>"),
+    (67, "<bandwidth><inbound peak='5' floor='2'/></bandwidth>"),
     (1, "<options xmlns='http://libvirt.org/schemas/network/dnsmasq/1.0'><option/></options>"),
 ];
 
@@ -117,6 +121,30 @@ const DHCP_FAULTS: &[(i32, &str)] = &[
 
 fn code(text: &str) -> i32 {
     Network::parse(text).err().map_or(0, |it| it.kind.code())
+}
+
+/// What strict reading says of what stands inside a network, where reading does not.
+const STRICT: &[(i32, &str)] = &[
+    (92, "<ip address='1'/>"),
+    (92, "<ip address='10.0.0.1' netmask='0'/>"),
+    (27, "<ip netmask='255.0.0.0'/>"),
+    (92, "<ip address='10.0.0.1'><dhcp><range start='0' end='10.0.0.9'/></dhcp></ip>"),
+    (92, "<forward dev=''/><ip address='10.0.0.1'/>"),
+    (92, "<forward><nat><port start='0' end='9'/></nat></forward><ip address='10.0.0.1'/>"),
+    (35, "<forward><nat><port start='9' end='1'/></nat></forward><ip address='10.0.0.1'/>"),
+    (92, "<dns><host ip='10.0.0.2'><hostname>a/b</hostname></host></dns>"),
+    (92, "<dns><forwarder domain='' addr='10.0.0.2'/></dns>"),
+    (92, "<mac/>"),
+    (92, "<mtu/>"),
+];
+
+#[test]
+fn strict_reading_asks_for_the_forms_of_the_schema() {
+    let code = |text: &str| Network::parse_strict(text).err().map_or(0, |it| it.kind.code());
+    for (want, inside) in STRICT {
+        assert_eq!(code(&format!("<network><name>n</name>{inside}</network>")), *want, "{inside}");
+    }
+    assert_eq!((code("<network><name/></network>"), code("<network/>")), (21, 92));
 }
 
 #[test]

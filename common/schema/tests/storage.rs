@@ -258,6 +258,34 @@ fn defined(kind: &str, text: &str) -> Result<String, i32> {
     }
 }
 
+#[test]
+fn strict_reading_asks_for_the_forms_of_the_schema() {
+    let code = |error: Error| error.kind.code();
+    let pool = |inside: &str| {
+        let text = format!("<pool type='dir'><name>p</name>{inside}<target><path>/p</path></target></pool>");
+        StoragePool::parse_strict(&text).err().map_or(0, code)
+    };
+    let volume = |inside: &str| {
+        let text = format!("<volume><name>v</name><capacity>1</capacity><target>{inside}</target></volume>");
+        StorageVolume::parse_strict(&text).err().map_or(0, code)
+    };
+    let secret = |inside: &str| Secret::parse_strict(&format!("<secret {inside}</secret>")).err().map_or(0, code);
+    assert_eq!(pool("<capacity unit='bytes'>1</capacity>"), 0);
+    for refused in ["<capacity>-1</capacity>", "<available unit='x'>1</available>", "<features><cow/></features>"] {
+        assert_eq!(pool(refused), 92, "{refused}");
+    }
+    assert_eq!(pool("<uuid> 90d00000-0000-4000-8000-000000000001 </uuid>"), 92);
+    assert_eq!(volume("<permissions><mode>0600</mode></permissions><timestamps><atime>1.5</atime></timestamps>"), 0);
+    for refused in ["<permissions><mode/></permissions>", "<timestamps><atime>x</atime></timestamps>", "<format/>"] {
+        assert_eq!(volume(refused), 92, "{refused}");
+    }
+    assert_eq!(secret("private='no'><usage type='ceph'><name>client admin</name></usage>"), 0);
+    assert_eq!((secret("private=''>"), secret("><usage type='ceph'><name>a/b</name></usage>")), (92, 92));
+    let auth = "<pool type='iscsi'><name>p</name><source><host name='h'/><device path='iqn.2013-06.com.example:a'/>\
+        <auth type='chap' username='u'><secret uuid='x'/></auth></source><target><path>/d</path></target></pool>";
+    assert_eq!(StoragePool::parse_strict(auth).err().map_or(0, code), 27);
+}
+
 fn cases(golden: &Path, kind: &str) -> Vec<PathBuf> {
     let folder = std::fs::read_dir(golden.join("cases").join(kind)).unwrap();
     let mut found: Vec<_> = folder.map(|it| it.unwrap().path()).collect();
@@ -302,6 +330,10 @@ fn corpus_of_the_reference() {
                 _ => false,
             };
             (right, all) = (right + usize::from(good), all + 1);
+            // What is written and read again stays as it is.
+            if let Ok(got) = &got {
+                assert_eq!(defined(base, got).as_ref(), Ok(got), "{} changes", case.display());
+            }
             if !good {
                 println!("{}: want {code:?}, got {got:?}", case.display());
             }

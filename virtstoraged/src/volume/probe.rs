@@ -53,7 +53,7 @@ fn put_header(document: &mut StorageVolume, path: &Path, header: header::Header)
     target.compat = header.compat;
     target.cluster_size = header.cluster_size;
     target.features = header.features;
-    document.capacity = header.capacity.map(VolumeSize::of);
+    document.capacity = header.capacity.filter(|it| *it > 0).map(VolumeSize::of);
     document.backing_store = header.backing.map(|it| backing(path, &it.0, it.1));
 }
 
@@ -91,7 +91,8 @@ pub(crate) fn again(volume: &Arc<Volume>, capacity: Option<u64>) -> Result<Arc<V
     let mut document = StorageVolume::clone(&volume.document);
     let said = header::capacity(&content, &document);
     if let Some(bytes) = said.or(capacity) {
-        document.capacity = Some(VolumeSize::of(bytes));
+        // An image of nothing is as large as its file.
+        document.capacity = Some(bytes).filter(|it| *it > 0).map(VolumeSize::of);
     }
     describe::put(&mut document, &content, &about).map_err(fault::at("cannot stat volume", path))?;
     Ok(Arc::new(Volume { document: Arc::new(document), stamp: Some(stamp), probed: volume.probed }))
@@ -110,8 +111,11 @@ pub(crate) fn made(mut document: StorageVolume, path: &Path) -> Result<Arc<Volum
         // As it was given, which for the reference is relative to nothing, until the image is read again.
         let is_seen = shown.is_file && backing.path.starts_with('/');
         let about = is_seen.then(|| std::fs::metadata(shown.name).ok()).flatten();
-        backing.permissions = about.as_ref().map(describe::permissions);
-        backing.timestamps = about.as_ref().map(describe::timestamps);
+        // Of `/dev/null` and its like stays what was said.
+        if about.as_ref().is_none_or(|it| !it.file_type().is_char_device()) {
+            backing.permissions = about.as_ref().map(describe::permissions);
+            backing.timestamps = about.as_ref().map(describe::timestamps);
+        }
     }
     let volume = Arc::new(Volume { document: Arc::new(document), stamp: None, probed: None });
     again(&volume, None)

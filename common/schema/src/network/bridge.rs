@@ -16,9 +16,9 @@ pub struct Bridge {
     #[xml(attr, lenient)]
     pub stp: Option<OnOff>,
     /// In seconds; of our own bridge always present.
-    #[xml(attr)]
+    #[xml(attr, blank)]
     pub delay: Option<u64>,
-    #[xml(attr = "macTableManager")]
+    #[xml(attr = "macTableManager", blank)]
     pub mac_table_manager: Option<MacTableManager>,
 }
 

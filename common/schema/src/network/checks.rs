@@ -9,6 +9,9 @@ use super::{
 
 type Checked = Result<(), Error>;
 
+/// What is said of a network without a name.
+pub(super) const NAMELESS: &str = "missing name information";
+
 impl DnsmasqOption {
     pub(super) fn check(node: Node<'_>) -> Checked {
         match node.attr("value") {
@@ -24,23 +27,22 @@ impl Network {
         if node.namespace().is_some() {
             return Err(node.error(ErrorKind::Unknown, "the document is in a foreign namespace"));
         }
-        Ok(())
+        super::forms::network(node)
     }
 
     /// What is said first when nothing else is right either.
     pub(super) fn check_identity(node: Node<'_>) -> Checked {
         // Names without a prefix are in no namespace to the reference; a document in a default one has none of its elements.
         if node.child("name").is_none_or(|it| it.namespace().is_some() || it.text().is_empty()) {
-            return Err(node.error(ErrorKind::NoName, "missing name information"));
+            return Err(node.error(ErrorKind::NoName, NAMELESS));
         }
-        Ok(())
+        match node.child("name").filter(|it| it.text().contains('/')) {
+            Some(name) => Err(name.error(ErrorKind::Conflict, format!("name {} contains '/'", name.text()))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn check(&mut self, node: Node<'_>) -> Checked {
-        if self.name.contains('/') {
-            let place = node.child("name").unwrap_or(node);
-            return Err(place.error(ErrorKind::Conflict, format!("name {} contains '/'", self.name)));
-        }
         if self.name.contains('\n') {
             return Err(node.error(ErrorKind::Conflict, "a line break in the name"));
         }

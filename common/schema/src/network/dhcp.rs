@@ -20,9 +20,9 @@ pub struct Dhcp {
 /// `<range start='192.168.122.2' end='192.168.122.254'>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 pub struct DhcpRange {
-    #[xml(attr, fault = Unresolved)]
+    #[xml(attr, fault = Unresolved, form = forms::address)]
     pub start: IpAddr,
-    #[xml(attr, fault = Unresolved)]
+    #[xml(attr, fault = Unresolved, form = forms::address)]
     pub end: IpAddr,
     #[xml(child)]
     pub lease: Option<Lease>,
@@ -41,7 +41,7 @@ pub struct DhcpHost {
     #[xml(attr)]
     pub name: Option<String>,
     /// Absent only where a host is named to be deleted.
-    #[xml(attr, must)]
+    #[xml(attr, must, form = forms::address)]
     pub ip: Option<IpAddr>,
     #[xml(child)]
     pub lease: Option<Lease>,
@@ -69,7 +69,7 @@ pub enum LeaseUnit {
 /// `<bootp file='pxeboot.img' server='1.2.3.4'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct Bootp {
-    #[xml(attr)]
+    #[xml(attr, form = forms::said)]
     pub file: String,
     #[xml(attr, fault = Unresolved, free, form = crate::forms::dns_name)]
     pub server: Option<IpAddr>,

@@ -30,9 +30,9 @@ pub struct Dns {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(check = DnsForwarder::check)]
 pub struct DnsForwarder {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::dns_name)]
     pub domain: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = forms::address)]
     pub addr: Option<IpAddr>,
 }
 
@@ -40,7 +40,7 @@ pub struct DnsForwarder {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(before = DnsTxt::check_whole)]
 pub struct DnsTxt {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::dns_name)]
     pub name: String,
     /// Absent only where a record is named to be deleted.
     #[xml(attr, must)]
@@ -56,15 +56,15 @@ pub struct DnsSrv {
     pub service: Option<String>,
     #[xml(attr, must, form = forms::protocol)]
     pub protocol: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::dns_name)]
     pub domain: Option<String>,
     #[xml(attr)]
     pub target: Option<String>,
-    #[xml(attr)]
+    #[xml(attr, blank)]
     pub port: Option<u16>,
-    #[xml(attr)]
+    #[xml(attr, blank)]
     pub priority: Option<u16>,
-    #[xml(attr)]
+    #[xml(attr, blank)]
     pub weight: Option<u16>,
 }
 
@@ -73,9 +73,9 @@ pub struct DnsSrv {
 #[xml(before = DnsHost::check)]
 pub struct DnsHost {
     /// Absent only where a record is named to be deleted.
-    #[xml(attr, fault = Conflict, must)]
+    #[xml(attr, fault = Conflict, must, form = forms::address)]
     pub ip: Option<IpAddr>,
-    #[xml(children = "hostname", must)]
+    #[xml(children = "hostname", must, form = crate::forms::dns_name)]
     pub hostnames: Vec<String>,
 }
 

@@ -7,6 +7,26 @@ pub(super) fn line(text: &str) -> bool {
     !text.contains('\n')
 }
 
+/// An address in full: four numbers with dots, or IPv6.
+pub(super) fn address(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Four numbers with dots.
+pub(super) fn address4(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// The name of a network device.
+pub(super) fn interface(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-\\:/".contains(&it))
+}
+
+/// Some text.
+pub(super) fn said(text: &str) -> bool {
+    !text.is_empty()
+}
+
 /// A number of 16 bits.
 pub(super) fn short(text: &str) -> bool {
     text.parse::<u16>().is_ok()
@@ -29,6 +49,25 @@ pub(super) fn protocol(text: &str) -> bool {
 
 fn refuse(node: Node<'_>, message: &str) -> Result<(), Error> {
     Err(node.error(ErrorKind::Unknown, message))
+}
+
+/// `<mac>` and `<mtu>` have what they are for.
+pub(super) fn network(node: Node<'_>) -> Result<(), Error> {
+    for (name, attr) in [("mac", "address"), ("mtu", "size")] {
+        if let Some(empty) = node.child(name).filter(|it| it.attr(attr).is_none()) {
+            return Err(empty.missing(&format!("@{attr}")));
+        }
+    }
+    Ok(())
+}
+
+/// Ports begin at 1.
+pub(super) fn nat(node: Node<'_>) -> Result<(), Error> {
+    let starts_at_zero = |port: &Node<'_>| {
+        let zero = |name| port.attr(name).is_some_and(|it| it.value().parse::<u16>() == Ok(0));
+        zero("start") || zero("end")
+    };
+    node.child("port").filter(starts_at_zero).map_or(Ok(()), |port| refuse(port, "no port is 0"))
 }
 
 /// `<ip>` and `<route>` have a prefix or a netmask, and `<tftp>` a root.

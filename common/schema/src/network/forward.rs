@@ -12,7 +12,7 @@ use crate::domain::device::address::PciAddress;
 #[xml(check = Forward::check)]
 pub struct Forward {
     /// The first of the interfaces; see [`Forward::name_device`].
-    #[xml(attr)]
+    #[xml(attr, form = forms::interface)]
     pub dev: Option<String>,
     #[xml(attr, default, blank, fault = Unsupported, form = forms::forward_mode)]
     pub mode: ForwardMode,
@@ -34,7 +34,7 @@ pub struct Forward {
 
 /// `<nat ipv6='yes'>`: which addresses and ports packets leave with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
-#[xml(before = Nat::check)]
+#[xml(before = Nat::check, form = forms::nat)]
 pub struct Nat {
     #[xml(attr)]
     pub ipv6: Option<YesNo>,
@@ -48,9 +48,9 @@ pub struct Nat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Xml)]
 #[xml(check = NatAddress::check)]
 pub struct NatAddress {
-    #[xml(attr)]
+    #[xml(attr, form = forms::address4)]
     pub start: Ipv4Addr,
-    #[xml(attr)]
+    #[xml(attr, form = forms::address4)]
     pub end: Ipv4Addr,
 }
 
@@ -64,7 +64,7 @@ pub struct NatPort {
 /// `<pf dev='eth3'/>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct ForwardPf {
-    #[xml(attr)]
+    #[xml(attr, form = forms::interface)]
     pub dev: String,
     #[xml(attr, live, lenient, when = is_counted)]
     pub connections: Option<u32>,
@@ -73,7 +73,7 @@ pub struct ForwardPf {
 /// `<interface dev='eth0'/>`, one of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 pub struct ForwardInterface {
-    #[xml(attr)]
+    #[xml(attr, form = forms::interface)]
     pub dev: String,
     /// How many guests use it, of an active network.
     #[xml(attr, live, lenient, when = is_counted)]
@@ -152,6 +152,15 @@ impl Forward {
                 return bad(ErrorKind::BadValue, format!("interface {} is listed twice", interface.dev));
             }
         }
+        let device = |it: &ForwardAddress| {
+            let ForwardDevice::Pci(device) = it.device;
+            device
+        };
+        for (at, address) in self.addresses.iter().enumerate() {
+            if self.addresses.iter().take(at).any(|it| device(it) == device(address)) {
+                return bad(ErrorKind::BadValue, format!("PCI device number {} is listed before", at + 1));
+            }
+        }
         match (self.mode, self.interfaces.first()) {
             (ForwardMode::Hostdev, Some(interface)) => {
                 let message = format!("{} is a name, but mode='hostdev' takes PCI addresses", interface.dev);
@@ -197,6 +206,11 @@ impl Xml for NatPort {
             return Err(node.error(ErrorKind::Conflict, format!("ports {start} to {end} are reversed")));
         }
         Ok(Self { start, end })
+    }
+
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        virtbus_xml::form::attr::<u16>(node, &[], "start", true, true, None)?;
+        virtbus_xml::form::attr::<u16>(node, &[], "end", true, true, None)
     }
 
     fn write_attrs(&self, w: &mut Writer) {

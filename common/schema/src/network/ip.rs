@@ -9,13 +9,13 @@ pub use crate::domain::device::interface::IpFamily;
 
 /// `<ip address='192.168.122.1' netmask='255.255.255.0'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
-#[xml(open, check = NetworkIp::check, form = forms::ip)]
+#[xml(open, before = NetworkIp::check_said, check = NetworkIp::check, form = forms::ip)]
 pub struct NetworkIp {
-    #[xml(attr)]
+    #[xml(attr, blank)]
     pub family: Option<IpFamily>,
-    #[xml(attr)]
+    #[xml(attr, default = IpAddr::V4(Ipv4Addr::UNSPECIFIED), form = forms::address)]
     pub address: IpAddr,
-    #[xml(attr)]
+    #[xml(attr, blank, form = forms::address4)]
     pub netmask: Option<IpAddr>,
     #[xml(attr, form = crate::forms::prefix)]
     pub prefix: Option<u32>,
@@ -33,15 +33,15 @@ pub struct NetworkIp {
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(check = NetworkRoute::check, form = forms::ip)]
 pub struct NetworkRoute {
-    #[xml(attr)]
+    #[xml(attr, blank)]
     pub family: Option<IpFamily>,
-    #[xml(attr)]
+    #[xml(attr, form = forms::address)]
     pub address: IpAddr,
-    #[xml(attr)]
+    #[xml(attr, blank, form = forms::address4)]
     pub netmask: Option<IpAddr>,
     #[xml(attr)]
     pub prefix: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, form = forms::address)]
     pub gateway: IpAddr,
     #[xml(attr)]
     pub metric: Option<u32>,
@@ -85,6 +85,14 @@ impl NetworkIp {
     #[must_use]
     pub fn network(&self) -> Option<IpAddr> {
         Some(network_of(self.address, self.prefix_length()?))
+    }
+
+    /// An address is no matter of the schema, but there is none without it.
+    fn check_said(node: Node<'_>) -> Checked {
+        match node.attr("address") {
+            Some(_) => Ok(()),
+            None => Err(node.error(ErrorKind::BadValue, "missing required attribute address")),
+        }
     }
 
     fn check(&mut self, node: Node<'_>) -> Checked {

@@ -40,8 +40,11 @@ pub(crate) fn check_bandwidth(bandwidth: &mut Option<Bandwidth>, floor_allowed: 
         return Err(node.error(ErrorKind::Conflict, "classID is not for here"));
     }
     for (name, limit) in [("inbound", &mut found.inbound), ("outbound", &mut found.outbound)] {
-        let (Some(said), Some(node)) = (limit.as_ref(), node.child(name)) else { continue };
+        let (Some(said), Some(node)) = (limit.as_mut(), node.child(name)) else { continue };
         check_limit(said, floor_allowed && name == "inbound", node)?;
+        // Nothing of these is none of them.
+        said.peak = said.peak.filter(|it| *it > 0);
+        said.burst = said.burst.filter(|it| *it > 0);
         if said.average.unwrap_or(0) == 0 && said.floor.is_none() {
             *limit = None;
         }
@@ -56,6 +59,9 @@ fn check_limit(limit: &BandwidthLimit, floor_allowed: bool, node: Node<'_>) -> C
     let BandwidthLimit { average, peak, floor, burst } = limit;
     if floor.is_some() && !floor_allowed {
         return Err(node.error(ErrorKind::Unsupported, "floor is not for here"));
+    }
+    if average.is_none() && (peak.is_some() || burst.is_some()) {
+        return Err(node.error(ErrorKind::Unsupported, "peak and burst need an average"));
     }
     let limits = [
         ("average", average, MAX_RATE),

@@ -4,7 +4,7 @@
 use virtbus_xml::{Error, Node};
 
 use super::PoolKind;
-use crate::strict::{is_absolute, refused};
+use crate::strict::{check_part, check_sizes, is_absolute, refused};
 
 type Checked = Result<(), Error>;
 
@@ -41,6 +41,10 @@ pub(super) fn demands(node: Node<'_>) -> Checked {
     if node.child("name").is_none() && !kind.has_source_name() {
         return Err(node.missing("name"));
     }
+    check_sizes(node)?;
+    if let Some(cow) = node.descend(&["features", "cow"]).filter(|it| it.attr("state").is_none()) {
+        return Err(cow.missing("@state"));
+    }
     match node.child("source") {
         Some(source) => check_source(source, kind)?,
         None if !matches!(kind, PoolKind::Dir | PoolKind::Mpath) => return Err(node.missing("source")),
@@ -68,13 +72,24 @@ fn check_source(source: Node<'_>, kind: PoolKind) -> Checked {
     if let Some(stray) = source.elements().find(|it| !is_known(it)) {
         return Err(refused(stray, format!("the source of a {kind} pool has no such part")));
     }
+    check_part(source)?;
+    for (part, attr) in [("host", "name"), ("protocol", "ver")] {
+        let empty = |it: &Node<'_>| it.attr(attr).is_none_or(|it| it.value().is_empty());
+        if let Some(part) = source.children(part).find(empty) {
+            return Err(part.missing(&format!("@{attr}")));
+        }
+    }
+    if let Some(name) = source.child("name").filter(|it| it.text().is_empty()) {
+        return Err(refused(name, "the name is empty"));
+    }
     let several = kind == PoolKind::Logical;
     if let Some(second) = source.children("device").nth(1).filter(|_| !several) {
         return Err(refused(second, format!("a {kind} pool has one device")));
     }
     for device in source.children("device") {
         let path = device.attr("path").map_or("", |it| it.value());
-        let is_word = path.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'+' | b'-'));
+        let is_word =
+            !path.is_empty() && path.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'+' | b'-'));
         let fits = match kind {
             PoolKind::IscsiDirect => is_iscsi_name(path),
             _ => is_absolute(path) || is_word || is_iscsi_name(path),
@@ -105,6 +120,7 @@ fn check_target(node: Node<'_>, kind: PoolKind) -> Checked {
     if !kind.has_target() {
         return Err(refused(target, format!("a {kind} pool has no target")));
     }
+    check_part(target)?;
     match target.child("path") {
         Some(path) if !is_absolute(&path.text()) => Err(refused(path, "the path is not absolute")),
         None if kind != PoolKind::Logical => Err(target.missing("path")),

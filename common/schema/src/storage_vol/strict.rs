@@ -3,7 +3,7 @@
 use virtbus_xml::{Error, Node};
 
 use super::{VolumeFormat, VolumeType};
-use crate::strict::{is_absolute, refused};
+use crate::strict::{check_part, check_sizes, is_absolute, refused};
 
 type Checked = Result<(), Error>;
 
@@ -22,8 +22,13 @@ pub(super) fn demands(node: Node<'_>) -> Checked {
     if let Some(name) = node.child("name").filter(|it| it.text().contains('/')) {
         return Err(refused(name, "a name has no slash"));
     }
+    check_sizes(node)?;
+    check_part(target)?;
+    check_times(target)?;
     check_format(target)?;
     if let Some(backing) = node.child("backingStore") {
+        check_part(backing)?;
+        check_times(backing)?;
         check_format(backing)?;
         match backing.child("path") {
             Some(path) if is_absolute(&path.text()) => {}
@@ -32,6 +37,20 @@ pub(super) fn demands(node: Node<'_>) -> Checked {
         }
     }
     Ok(())
+}
+
+/// Seconds, with a fraction of up to nine digits.
+fn check_times(around: Node<'_>) -> Checked {
+    let digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+    let is_time = |text: &str| {
+        let (seconds, rest) = text.split_once('.').unwrap_or((text, ""));
+        !seconds.is_empty() && digits(seconds) && digits(rest) && rest.len() <= 9
+    };
+    let times = around.child("timestamps").into_iter().flat_map(|it| it.elements());
+    match times.into_iter().find(|it| !is_time(&it.text())) {
+        Some(time) => Err(refused(time, "no time in seconds")),
+        None => Ok(()),
+    }
 }
 
 fn check_format(around: Node<'_>) -> Checked {
