@@ -330,9 +330,9 @@ pub struct ScsiSource {
     pub auth: Option<Auth>,
     #[xml(attr = "initiator/iqn/@name")]
     pub initiator: Option<String>,
-    #[xml(attr = "adapter/@type", when = never)]
+    #[xml(attr = "adapter/@type", when = never, may)]
     pub adapter_kind: Option<String>,
-    #[xml(attr = "adapter/@name")]
+    #[xml(attr = "adapter/@name", may)]
     pub adapter: Option<String>,
     #[xml(child)]
     pub address: Option<ScsiHostAddress>,
