@@ -59,6 +59,21 @@ fn a_document_adds_no_lines_of_its_own() {
 }
 
 #[test]
+fn quotes_in_names_stay_in_the_names_of_files() {
+    let network = Network::parse(
+        "<network><name>a\"b\\c</name><bridge name='b'/><ip address='10.1.1.1' prefix='24'><dhcp>\
+         <host mac='52:54:00:00:00:01' ip='10.1.1.3'/></dhcp></ip></network>",
+    );
+    let text = config::files(&network.expect("a network"), "b", &places()).config;
+    for line in [
+        r#"pid-file="/run/libvirt/network/a\"b\\c.pid""#,
+        r#"dhcp-hostsfile="/var/lib/libvirt/dnsmasq/a\"b\\c.hostsfile""#,
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line} in {text}");
+    }
+}
+
+#[test]
 fn who_is_served() {
     let served = |inner: &str| {
         config::is_served(&Network::parse(&format!("<network><name>n</name>{inner}</network>")).expect("a network"))

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 
 use virtbus_schema::Network;
 use virtbus_schema::network::{Dhcp, DhcpHost, DhcpRange, DnsSrv, ForwardMode, Lease, LeaseUnit, NetworkIp};
@@ -50,7 +51,7 @@ fn config(network: &Network, bridge: &str, places: &Places) -> String {
     );
     out.line("strict-order");
     dns(&mut out, network);
-    out.set("pid-file", &places.pid(&network.name).display());
+    out.path("pid-file", &places.pid(&network.name));
     out.line("except-interface=lo");
     // Only on this device, and on addresses as they come and go.
     out.line("bind-dynamic");
@@ -91,6 +92,17 @@ impl Text {
     fn set(&mut self, name: &str, value: &dyn std::fmt::Display) {
         let separator = if name.ends_with(',') { "" } else { "=" };
         self.line(&format!("{name}{separator}{value}"));
+    }
+
+    /// A path; quotes in it would end at the next one.
+    fn path(&mut self, name: &str, path: &Path) {
+        let shown = path.display().to_string();
+        if shown.contains('"') {
+            let escaped = shown.replace('\\', "\\\\").replace('"', "\\\"");
+            self.line(&format!("{name}=\"{escaped}\""));
+        } else {
+            self.set(name, &shown);
+        }
     }
 }
 
@@ -220,10 +232,10 @@ fn dhcp(out: &mut Text, network: &Network, places: &Places) {
         out.set("dhcp-lease-max", &most);
     }
     if four.is_some() || six.is_some() {
-        out.set("dhcp-hostsfile", &places.hosts(&network.name).display());
+        out.path("dhcp-hostsfile", &places.hosts(&network.name));
     }
     if network.dns.as_ref().is_none_or(|dns| dns.is_enabled()) {
-        out.set("addn-hosts", &places.names(&network.name).display());
+        out.path("addn-hosts", &places.names(&network.name));
     }
 }
 
