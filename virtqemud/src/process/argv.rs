@@ -135,6 +135,7 @@ pub fn build(domain: &Domain, cx: Cx<'_>) -> Result<CommandLine> {
             json_text(&format!("{home}/master-key.aes"))
         ),
     );
+    reservations(domain, &devices, &mut line)?;
     firmware::flash(domain, &mut devices, &mut line)?;
     machine::write(domain, caps, dump_guest_core, &mut line)?;
     if let Some(features) = &domain.features {
@@ -302,7 +303,6 @@ fn reservations(domain: &Domain, cx: &DeviceCx<'_>, line: &mut CommandLine) -> R
 /// Most devices, in the reference's order of kinds. Those of a few kinds come after the sandbox.
 fn write_devices(domain: &Domain, cx: &mut DeviceCx<'_>, line: &mut CommandLine) -> Result<()> {
     let devices = &domain.devices;
-    reservations(domain, cx, line)?;
     let mut to = Devices { cx, line };
     to.each(&devices.iommus)?;
     to.each(machine::controllers_in_order(&devices.controllers))?;

@@ -190,6 +190,7 @@ pub(super) async fn native(shared: &Arc<Shared>, document: &Domain) -> Result<St
     let short_name = format!("-1-{}", document.name.chars().take(20).collect::<String>());
     let places = Places::new(shared, &short_name);
     let mut claims = Claims::new(Arc::clone(shared), short_name);
+    volumes::locate(&mut document, &*shared.neighbours.storage).await?;
     argv::as_shown(&mut document)?;
     bring_to_life(&mut document, shared, &places, &mut claims)?;
     for graphics in &mut document.devices.graphics {
