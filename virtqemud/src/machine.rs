@@ -122,6 +122,7 @@ pub fn complete(domain: &mut Domain, caps: &QemuCaps, nvram: &Path) -> Result<()
 /// # Errors
 /// As [`complete`].
 pub fn complete_with(domain: &mut Domain, caps: &QemuCaps, installed: Option<&Installed>) -> Result<()> {
+    check::preferred(domain, caps)?;
     defaults::basics(domain, caps);
     firmware::settle(domain, installed)?;
     check::architecture(domain, caps)?;

@@ -50,6 +50,18 @@ pub(super) fn emulator(domain: &Domain, caps: &QemuCaps) -> Result<()> {
     Ok(())
 }
 
+/// Whether a machine can be chosen for a document that names none: an accelerator of other systems prefers none here.
+///
+/// # Errors
+/// `INVALID_ARG` when not.
+pub(super) fn preferred(domain: &Domain, caps: &QemuCaps) -> Result<()> {
+    if domain.kind == DomainKind::Hvf && domain.os.kind.machine.is_none() {
+        let text = format!("no machine of '{}' is preferred for guests of type hvf", caps.binary.display());
+        return Err(Error::invalid_arg(text));
+    }
+    Ok(())
+}
+
 /// Whether the emulator is of the guest's architecture: what follows is about its boards.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use virtbus_xml::{Error, ErrorKind, Node};
 
 use super::{
     Domain, Features, IoThread, Sysinfo,
+    cpu::CpuMode,
     device::chardev::Chardev,
     memory::{NumaMemory, NumaMode, NumaTune, Placement},
 };
@@ -32,9 +33,14 @@ impl Domain {
         let kind = node.child("os").and_then(|it| it.child("type"));
         match kind.and_then(|it| it.attr("arch")).filter(|it| !super::os::is_architecture(it.value())) {
             Some(arch) if !arch.value().is_empty() => {
-                Err(node.error(ErrorKind::Unsupported, format!("unknown architecture {}", arch.value())))
+                return Err(node.error(ErrorKind::Unsupported, format!("unknown architecture {}", arch.value())));
             }
-            _ => Ok(()),
+            _ => {}
+        }
+        let mode = node.child("cpu").and_then(|it| it.attr("mode"));
+        match mode.filter(|it| CpuMode::from_name(it.value()).is_none()) {
+            Some(mode) => Err(mode.error(ErrorKind::Unsupported, format!("'{}' is no mode of a CPU", mode.value()))),
+            None => Ok(()),
         }
     }
 

@@ -67,6 +67,9 @@ fn iommu(it: &Iommu, board: Board, acpi: bool) -> Result<()> {
         }
         IommuModel::Smmuv3 => return unsupported("IOMMU device: 'smmuv3' is only supported with ARM Virt machines"),
         IommuModel::Virtio if !acpi => return unsupported("IOMMU device: 'virtio' requires ACPI"),
+        IommuModel::Virtio if !matches!(it.info.address, None | Some(Address::Pci(_))) => {
+            return unsupported("IOMMU device: 'virtio' needs a PCI address");
+        }
         IommuModel::Intel if it.info.address.is_some() => {
             return Err(Error::xml("iommu model 'intel' can't have address"));
         }

@@ -72,6 +72,9 @@ fn without_pci(domain: &mut Domain) -> Result<()> {
         return Err(Error::internal("PCI controller model was not set correctly"));
     }
     for seat in Seat::all(devices) {
+        if matches!(seat.address(devices), Some(Address::Pci(it)) if !it.is_empty()) {
+            return Err(Error::xml("No PCI buses available"));
+        }
         // Whether there can be IDE is a question of the machine.
         if !seat.is_ide(devices) && seat.wants(devices, Board::Other).is_some() && wanted(seat.address(devices)) {
             return Err(Error::xml("No PCI buses available"));

@@ -7,7 +7,7 @@ use super::disk::DiskIoThread;
 
 /// `<controller type='pci' index='1' model='pcie-root-port'>`.
 #[derive(Debug, Clone, PartialEq, Xml)]
-#[xml(check = Controller::check, form = Controller::form)]
+#[xml(before = Controller::check_model, check = Controller::check, form = Controller::form)]
 pub struct Controller {
     #[xml(attr = "type", default = ControllerKind::Ide)]
     pub kind: ControllerKind,
@@ -46,7 +46,7 @@ pub struct ControllerInfo {
     #[xml(child, when = Alias::is_shown)]
     pub alias: Option<Alias>,
     /// `<master startport='0'/>`: the first port of a USB companion.
-    #[xml(attr = "master/@startport")]
+    #[xml(attr = "master/@startport", free, form = crate::forms::usb_port)]
     pub master_startport: Option<u32>,
     #[xml(attr = "acpi/@index")]
     pub acpi_index: Option<u32>,
@@ -118,7 +118,20 @@ impl Controller {
         self.info.master_startport.is_some()
     }
 
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+    /// The model is one of the kind's: said before anything else of it.
+    fn check_model(node: Node<'_>) -> Result<(), Error> {
+        let kind = node.attr("type").map_or(Some(ControllerKind::Ide), |it| ControllerKind::from_name(it.value()));
+        let Some((kind, model)) = kind.zip(node.attr("model")) else { return Ok(()) };
+        if kind.models().contains(&model.value()) {
+            return Ok(());
+        }
+        let what = format!("unknown {kind} controller model '{}'", model.value());
+        let hint = format!("expected one of {}", kind.models().join(", "));
+        Err(node.error(ErrorKind::Unsupported, what).with_hint(hint))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a check")]
+    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
         if let (ControllerKind::Usb, Some(model)) = (self.kind, self.model.as_deref()) {
             let first = match model {
                 "ich9-uhci1" => Some(0),
@@ -127,13 +140,6 @@ impl Controller {
                 _ => None,
             };
             self.info.master_startport = self.info.master_startport.or(first);
-        }
-        if let Some(model) = &self.model
-            && !self.kind.models().contains(&model.as_str())
-        {
-            let what = format!("unknown {} controller model '{model}'", self.kind);
-            let hint = format!("expected one of {}", self.kind.models().join(", "));
-            return Err(node.error(ErrorKind::Unsupported, what).with_hint(hint));
         }
         if !self.is_root() {
             self.pcihole64 = None;
@@ -243,15 +249,15 @@ pub enum PciControllerModelName {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 #[xml(check = ControllerTarget::check)]
 pub struct ControllerTarget {
-    #[xml(attr = "chassisNr", form = crate::forms::uint8)]
+    #[xml(attr = "chassisNr", any_base, form = crate::forms::uint8)]
     pub chassis_nr: Option<u32>,
-    #[xml(attr, form = crate::forms::uint8)]
+    #[xml(attr, any_base, form = crate::forms::uint8)]
     pub chassis: Option<u32>,
     #[xml(attr, hex = 1, form = crate::forms::uint8)]
     pub port: Option<u32>,
-    #[xml(attr = "busNr", form = crate::forms::uint8)]
+    #[xml(attr = "busNr", any_base, form = crate::forms::uint8)]
     pub bus_nr: Option<u32>,
-    #[xml(attr)]
+    #[xml(attr, any_base, form = crate::forms::uint8)]
     pub index: Option<u32>,
     #[xml(attr)]
     pub hotplug: Option<OnOff>,

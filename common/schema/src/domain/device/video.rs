@@ -19,12 +19,12 @@ pub struct Video {
 /// `<driver name='vhostuser'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
 pub struct VideoDriver {
+    #[xml(flatten)]
+    pub virtio: VirtioOptions,
     #[xml(attr)]
     pub name: Option<VideoBackend>,
     #[xml(attr = "vgaconf")]
     pub vga_conf: Option<VgaConf>,
-    #[xml(flatten)]
-    pub virtio: VirtioOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, XmlEnum)]
