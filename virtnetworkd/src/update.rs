@@ -22,14 +22,14 @@ pub fn apply(
     section: &NetworkSection,
     parent: Option<u32>,
 ) -> Result<Network> {
-    use SectionKind::{DnsSrv, ForwardInterface, IpDhcpRange};
+    use SectionKind::{DnsHost, DnsSrv, DnsTxt, ForwardInterface, IpDhcpRange};
     let only_listed = matches!(section.kind, IpDhcpRange | ForwardInterface | DnsSrv);
     if command == UpdateCommand::Modify && only_listed {
         return Err(unsupported(format!("{}: it cannot be modified, only added or deleted", spoken(section.kind))));
     }
     // A text without its value is found wanting below, as a record is that is not there.
-    let whole =
-        command != UpdateCommand::Delete && (command != UpdateCommand::Modify || section.kind != SectionKind::DnsTxt);
+    let is_found_first = command == UpdateCommand::Modify && matches!(section.kind, DnsHost | DnsTxt);
+    let whole = command != UpdateCommand::Delete && !is_found_first;
     let part = Part::parse(section, whole).map_err(|fault| document(&fault))?;
     let part = part.ok_or_else(|| unsupported(format!("{} of network {}", spoken(section.kind), network.name)))?;
     let mut changed = network.clone();
