@@ -40,8 +40,8 @@ impl Domain {
         for set in tune.memorytunes.iter_mut().map(|it| &mut it.vcpus) {
             set.0.retain(|it| *it < count);
         }
-        tune.cachetunes.retain(|it| !it.vcpus.0.is_empty() && !(it.caches.is_empty() && it.monitors.is_empty()));
-        tune.memorytunes.retain(|it| !it.vcpus.0.is_empty() && !(it.nodes.is_empty() && it.monitors.is_empty()));
+        tune.cachetunes.retain(|it| !(it.vcpus.0.is_empty() || it.caches.is_empty() && it.monitors.is_empty()));
+        tune.memorytunes.retain(|it| !(it.vcpus.0.is_empty() || it.nodes.is_empty() && it.monitors.is_empty()));
         let mut groups: Vec<Group<'_>> = Vec::new();
         for it in &tune.cachetunes {
             caches(it, node)?;
