@@ -59,6 +59,11 @@ fn control_groups() {
 }
 
 #[test]
+fn a_tpm_and_its_secret() {
+    walk("tpm");
+}
+
+#[test]
 fn functions_of_the_host() {
     walk("functions");
 }

@@ -52,12 +52,12 @@ impl State {
         }
     }
 
-    /// Whether there is any state yet.
+    /// Whether there is any state yet. A lock alone is what an attempt to make one left behind.
     pub(super) fn is_known(&self) -> bool {
         match self {
             Self::Own { directory, .. } | Self::Directory(directory) => {
                 let mut entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-                entries.any(|it| is_swtpms(&it.file_name().to_string_lossy()))
+                entries.any(|it| is_state(&it.file_name().to_string_lossy()))
             }
             Self::File(file) => std::fs::metadata(file).is_ok_and(|it| it.len() > 0),
         }
@@ -108,7 +108,11 @@ impl State {
 }
 
 fn is_swtpms(name: &str) -> bool {
-    name == LOCK || PREFIXES.iter().any(|it| name.starts_with(it))
+    name == LOCK || is_state(name)
+}
+
+fn is_state(name: &str) -> bool {
+    PREFIXES.iter().any(|it| name.starts_with(it))
 }
 
 /// The states of a guest's TPMs: those that go with their guest, or all.
@@ -130,11 +134,11 @@ mod tests {
     #[test]
     fn only_what_is_swtpms_is_thrown_away() {
         let dir = tempfile::tempdir().expect("a directory");
-        for name in ["tpm2-00.permall", ".lock", "family.jpg"] {
-            std::fs::write(dir.path().join(name), "x").expect("a file");
-        }
         let state = State::Directory(dir.path().to_owned());
-        assert!(state.is_known());
+        for (name, known) in [(".lock", false), ("family.jpg", false), ("tpm2-00.permall", true)] {
+            std::fs::write(dir.path().join(name), "x").expect("a file");
+            assert_eq!(state.is_known(), known, "{name}");
+        }
         state.remove().expect("removed");
         assert!(!state.is_known());
         let left: Vec<_> = std::fs::read_dir(dir.path()).expect("there").flatten().map(|it| it.file_name()).collect();
