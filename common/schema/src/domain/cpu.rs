@@ -1,6 +1,6 @@
 //! `<cpu>`: the model the guest sees, its topology and NUMA cells. It refuses to know which models a host can run.
 
-use virtbus_xml::{CpuSet, Error, ErrorKind, Node, OnOff, Size, Unit, Xml, XmlEnum, YesNo};
+use virtbus_xml::{CpuSet, Error, ErrorKind, Node, OnOff, Size, Unit, Xml, XmlEnum, YesNo, form};
 
 /// `<cpu>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
@@ -280,15 +280,19 @@ pub struct NumaCell {
 }
 
 impl NumaCell {
-    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
-        if node.child("distances").is_some() && self.distances.is_empty() {
-            return Err(node.error(ErrorKind::BadValue, "<distances> name no cell"));
-        }
+    /// Distances, once the cell has its number: 10 is what is local, and nothing else is.
+    pub(crate) fn check_distances(&self, node: Node<'_>) -> Result<(), Error> {
         for (here, sibling) in self.distances.iter().map(|it| (self.id == Some(it.id), it)) {
-            // 10 is what is local, and nothing else is.
             if sibling.value < 10 || sibling.value > 255 || here != (sibling.value == 10) {
                 return Err(node.error(ErrorKind::BadValue, format!("distance {} is not valid here", sibling.value)));
             }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if node.child("distances").is_some() && self.distances.is_empty() {
+            return Err(node.error(ErrorKind::BadValue, "<distances> name no cell"));
         }
         let mut levels = std::collections::BTreeSet::new();
         match self.caches.iter().find(|it| !levels.insert(it.level)) {
@@ -311,6 +315,11 @@ impl Xml for CellMemory {
         let text = memory.value();
         let size = Size::from_parts(text, unit.map(|it| it.value()), Unit::KIB).map_err(|it| memory.fault(it))?;
         Ok(Self { size })
+    }
+
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        form::attr::<u64>(node, &[], "memory", true, true, None)?;
+        form::attr::<String>(node, &[], "unit", false, false, Some(crate::forms::size_unit))
     }
 
     fn write_attrs(&self, w: &mut virtbus_xml::Writer) {

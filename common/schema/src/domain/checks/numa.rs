@@ -15,6 +15,7 @@ impl Domain {
         let count = self.vcpu.count;
         if let Some(numa) = self.cpu.as_mut().and_then(|it| it.numa.as_mut()) {
             number(numa, node)?;
+            numa.cells.iter().try_for_each(|it| it.check_distances(node))?;
             numa.check_cpus(count, node)?;
             numa.check_links(node)?;
         }
