@@ -47,6 +47,21 @@ pub(crate) fn dns_name(text: &str) -> bool {
     all(text, ".-")
 }
 
+/// The model of a network card.
+pub(crate) fn card_model(text: &str) -> bool {
+    all(text, "_-")
+}
+
+/// What a serial port or a console is in the guest.
+pub(crate) fn terminal(text: &str) -> bool {
+    #[rustfmt::skip]
+    let known = [
+        "xen", "serial", "uml", "virtio", "lxc", "openvz", "sclp", "sclplm", "isa-serial", "usb-serial", "pci-serial",
+        "spapr-vio-serial", "system-serial", "sclp-serial", "isa-debug",
+    ];
+    known.contains(&text)
+}
+
 /// A zone of a firewall.
 pub(crate) fn zone(text: &str) -> bool {
     all(text, "_-")
@@ -73,7 +88,7 @@ pub(crate) fn duid(text: &str) -> bool {
 
 /// A number from 1.
 pub(crate) fn positive(text: &str) -> bool {
-    text.parse::<u64>().is_ok_and(|it| it > 0)
+    digits(text) && text.bytes().any(|it| it != b'0')
 }
 
 /// A number of vCPUs.
@@ -81,9 +96,14 @@ pub(crate) fn vcpus(text: &str) -> bool {
     text.parse::<u16>().is_ok_and(|it| it > 0)
 }
 
+/// The number of a vCPU.
+pub(crate) fn vcpu(text: &str) -> bool {
+    text.trim().parse::<u16>().is_ok()
+}
+
 /// A port, -1 for any.
 pub(crate) fn port(text: &str) -> bool {
-    text.parse::<i32>().is_ok_and(|it| (-1..=65_535).contains(&it))
+    text.trim().parse::<i32>().is_ok_and(|it| (-1..=65_535).contains(&it))
 }
 
 /// A weight of I/O.
@@ -201,7 +221,7 @@ fn hex(text: &str, most: usize) -> bool {
 fn within(text: &str, most: u32) -> bool {
     match text.strip_prefix("0x") {
         Some(hex) => digits_of(hex, 16, 1..=8) && u32::from_str_radix(hex, 16).is_ok_and(|it| it <= most),
-        None => text.parse::<u32>().is_ok_and(|it| it <= most),
+        None => text.trim().parse::<u32>().is_ok_and(|it| it <= most),
     }
 }
 
@@ -227,7 +247,7 @@ pub(crate) fn uint24(text: &str) -> bool {
 
 /// A number of 32 bits, in hexadecimal even without `0x`.
 pub(crate) fn uint32(text: &str) -> bool {
-    hex(text, 8) || within(text, u32::MAX)
+    hex(text, 8) || digits(text) && within(text, u32::MAX)
 }
 
 /// A slot of a PCI bus.

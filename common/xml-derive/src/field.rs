@@ -259,7 +259,8 @@ impl Field {
         let Self { inner, name, .. } = self;
         let path = self.path_tokens();
         let must = self.is_needed();
-        let with_element = self.required;
+        // An element that is there for one attribute has it.
+        let with_element = self.required || !(self.path.is_empty() || self.may);
         let form = match &self.form {
             Some(form) => quote!(Some(#form as fn(&str) -> bool)),
             None => quote!(None),

@@ -98,9 +98,11 @@ macro_rules! decimal {
                 text.trim_start_matches([' ', '\t', '\n', '\r']).parse().map_err(|_| Fault::NotA($what))
             }
 
-            /// Digits alone, behind a minus sign where there may be one.
+            /// Digits alone; a number that may be negative has a sign before and blanks around it, if it likes.
             fn strict(text: &str) -> Result<(), Fault> {
-                let digits = text.strip_prefix('-').unwrap_or(text);
+                let is_signed = <$number>::MIN != 0;
+                let text = if is_signed { text.trim() } else { text };
+                let digits = text.strip_prefix(['-', '+']).filter(|_| is_signed).unwrap_or(text);
                 if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
                     return Err(Fault::NotA($what));
                 }

@@ -1,6 +1,6 @@
 //! How much memory a guest has and how the host backs it. It refuses to know how much the host has.
 
-use virtbus_xml::{CpuSet, Describe, Error, ErrorKind, Node, Occurs, OnOff, Size, Texts, Unit, Xml, XmlEnum};
+use virtbus_xml::{CpuSet, Describe, Error, ErrorKind, Node, Occurs, OnOff, Size, Texts, Unit, Xml, XmlEnum, form};
 
 /// `<memory unit='KiB' dumpCore='on'>1048576</memory>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -147,6 +147,12 @@ impl Xml for HugePage {
             return Err(node.error(ErrorKind::Conflict, "huge pages of no size"));
         }
         Ok(Self { size: kib, nodeset: node.attr("nodeset").map(|it| it.read()).transpose()? })
+    }
+
+    fn examine(node: Node<'_>) -> Result<(), Error> {
+        form::attr::<u64>(node, &[], "size", true, true, None)?;
+        form::attr::<String>(node, &[], "unit", false, false, Some(crate::forms::size_unit))?;
+        form::attr::<CpuSet>(node, &[], "nodeset", false, false, None)
     }
 
     fn write_attrs(&self, w: &mut virtbus_xml::Writer) {

@@ -75,7 +75,10 @@ pub struct Os {
 }
 
 impl Os {
-    fn check(&mut self, _: Node<'_>) -> Result<(), Error> {
+    fn check(&mut self, node: Node<'_>) -> Result<(), Error> {
+        if self.kind.value == "exe" && self.init.is_none() {
+            return Err(node.error(ErrorKind::BadValue, "a container needs <init>, the program it runs"));
+        }
         if self.smbios == Some(SmbiosMode::None) {
             self.smbios = None;
         }
@@ -103,6 +106,19 @@ impl Os {
             "hvm" => &of_containers,
             _ => &["init", "initarg", "initenv", "initdir", "boot", "bootmenu", "bios"],
         };
+        let (arches, machines): (Option<&[&str]>, Option<&[&str]>) = match &*kind {
+            "hvm" => (None, None),
+            "exe" => (None, Some(&[])),
+            _ => (Some(&["i686", "x86_64", "ia64"]), Some(&["xenpv", "xenfv", "xenpvh"])),
+        };
+        for (name, known) in [("arch", arches), ("machine", machines)] {
+            let said = node.child("type").and_then(|it| it.attr(name));
+            if let (Some(said), Some(known)) = (said, known)
+                && !known.contains(&said.value())
+            {
+                return Err(said.error(ErrorKind::Unknown, format!("no {name} of guests of type {kind}")));
+            }
+        }
         if let Some(stray) = node.elements().find(|it| foreign.contains(&it.name())) {
             return Err(stray.error(ErrorKind::Unknown, format!("does not belong to guests of type {kind}")));
         }

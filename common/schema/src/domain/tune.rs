@@ -169,9 +169,9 @@ pub struct IdRange {
 /// `<pm>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct PowerManagement {
-    #[xml(attr = "suspend-to-mem/@enabled")]
+    #[xml(attr = "suspend-to-mem/@enabled", may)]
     pub suspend_to_mem: Option<YesNo>,
-    #[xml(attr = "suspend-to-disk/@enabled")]
+    #[xml(attr = "suspend-to-disk/@enabled", may)]
     pub suspend_to_disk: Option<YesNo>,
 }
 

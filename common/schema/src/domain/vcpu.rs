@@ -236,7 +236,7 @@ fn check_overlap<'a>(node: Node<'_>, sets: impl Iterator<Item = (&'a str, &'a Cp
 #[derive(Debug, Clone, PartialEq, Eq, Xml)]
 #[xml(before = has_cpuset)]
 pub struct VcpuPin {
-    #[xml(attr)]
+    #[xml(attr, form = crate::forms::vcpu)]
     pub vcpu: u32,
     #[xml(attr)]
     pub cpuset: CpuSet,

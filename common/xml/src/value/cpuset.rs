@@ -40,10 +40,18 @@ impl std::str::FromStr for CpuSet {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        parse(text).ok_or_else(|| {
-            let shown: String = text.chars().take(60).collect();
-            Fault::Other(ErrorKind::Argument, format!("\"{shown}\" is not a set of numbers such as 0-3,^2"))
-        })
+        let shown = || text.chars().take(60).collect::<String>();
+        match parse(text) {
+            // It says nothing, and could not be read again.
+            Some(set) if set.is_empty() => {
+                Err(Fault::Other(ErrorKind::Unsupported, format!("\"{}\" leaves no number in the set", shown())))
+            }
+            Some(set) => Ok(set),
+            None => Err(Fault::Other(
+                ErrorKind::Argument,
+                format!("\"{}\" is not a set of numbers such as 0-3,^2", shown()),
+            )),
+        }
     }
 }
 
@@ -84,8 +92,7 @@ fn parse(text: &str) -> Option<CpuSet> {
             left &= left - 1;
         }
     }
-    // A set that excludes everything says nothing, and could not be read again.
-    (!set.is_empty()).then_some(CpuSet(set))
+    Some(CpuSet(set))
 }
 
 const fn word_of(number: u32) -> usize {
@@ -126,6 +133,16 @@ impl Value for CpuSet {
         text.parse()
     }
 
+    /// Numbers, ranges and exclusions with commas between and nothing else; whether they make sense is not asked.
+    fn strict(text: &str) -> Result<(), Fault> {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+        let part = |part: &str| match part.strip_prefix('^') {
+            Some(excluded) => digits(excluded),
+            None => part.split_once('-').map_or(digits(part), |(first, last)| digits(first) && digits(last)),
+        };
+        if text.split(',').all(part) { Ok(()) } else { Err(Fault::NotA("a set of numbers such as 0-3,^2")) }
+    }
+
     fn put(&self, out: &mut Escaped<'_>) {
         let _ = write!(out, "{self}");
     }
@@ -140,7 +157,8 @@ mod tests {
         let shown = |text: &str| text.parse::<CpuSet>().map(|it| it.to_string()).ok();
         assert_eq!(shown("0-3,^2,8").as_deref(), Some("0-1,3,8"));
         assert_eq!(shown("1,0").as_deref(), Some("0-1"));
-        assert_eq!(shown("1,^1"), None);
+        let nothing = "1,^1".parse::<CpuSet>().expect_err("nothing is left");
+        assert!(matches!(nothing, Fault::Other(ErrorKind::Unsupported, _)), "{nothing:?}");
         assert_eq!(shown("0-16383,^64,^16383").as_deref(), Some("0-63,65-16382"));
         assert_eq!(shown("60-70,63-64,128-191, 200 - 201").as_deref(), Some("60-70,128-191,200-201"));
         assert_eq!(shown("63,64,127-128").as_deref(), Some("63-64,127-128"));

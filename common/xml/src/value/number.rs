@@ -21,6 +21,10 @@ impl<const W: HexWidth> Value for Hex<W> {
         any_base(text).map(Self).ok_or(Fault::NotA("a non-negative integer"))
     }
 
+    fn strict(text: &str) -> Result<(), Fault> {
+        Self::from_text(text.trim()).map(drop)
+    }
+
     fn put(&self, out: &mut Escaped<'_>) {
         let _ = write!(out, "0x{:0W$x}", self.0);
     }

@@ -290,7 +290,7 @@ impl Alias {
 #[xml(check = Boot::check)]
 pub struct Boot {
     /// From 1.
-    #[xml(attr, form = crate::forms::positive)]
+    #[xml(attr, free, form = crate::forms::positive)]
     pub order: u32,
     #[xml(attr, form = crate::forms::loadparm)]
     pub loadparm: Option<String>,

@@ -1,6 +1,6 @@
 //! Character devices: serial and parallel ports, consoles and channels. The back ends they share are in `source`.
 
-use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum};
+use virtbus_xml::{Error, ErrorKind, Node, Xml, XmlEnum, form};
 
 mod source;
 
@@ -25,7 +25,7 @@ pub struct Serial {
 /// `<target type='isa-serial' port='0'>`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Xml)]
 pub struct SerialTarget {
-    #[xml(attr = "type", fault = Unsupported)]
+    #[xml(attr = "type", fault = Unsupported, free, form = crate::forms::terminal)]
     pub kind: Option<SerialTargetKind>,
     #[xml(attr, free)]
     pub port: Option<u32>,
@@ -71,9 +71,16 @@ pub struct Parallel {
 
 /// `<target port='0'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+#[xml(form = as_serial)]
 pub struct ParallelTarget {
     #[xml(attr, free)]
     pub port: Option<u32>,
+}
+
+/// The schema gives every target what serial ports have; elsewhere it says nothing.
+fn as_serial(target: Node<'_>) -> Result<(), Error> {
+    form::attr::<String>(target, &[], "type", false, false, Some(crate::forms::terminal))?;
+    form::attr::<SerialModel>(target, &["model"], "name", false, true, None)
 }
 
 /// `<console type='pty'>`.
@@ -92,8 +99,9 @@ pub struct Console {
 
 /// `<target type='virtio' port='0'/>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Xml)]
+#[xml(form = as_serial)]
 pub struct ConsoleTarget {
-    #[xml(attr = "type", fault = Unsupported)]
+    #[xml(attr = "type", fault = Unsupported, free, form = crate::forms::terminal)]
     pub kind: Option<ConsoleTargetKind>,
     #[xml(attr, free)]
     pub port: Option<u32>,

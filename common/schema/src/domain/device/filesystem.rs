@@ -212,7 +212,7 @@ pub struct VirtiofsBinary {
     pub path: Option<String>,
     #[xml(attr)]
     pub xattr: Option<OnOff>,
-    #[xml(attr = "cache/@mode")]
+    #[xml(attr = "cache/@mode", may)]
     pub cache: Option<VirtiofsCache>,
     #[xml(attr = "sandbox/@mode")]
     pub sandbox: Option<VirtiofsSandbox>,

@@ -47,7 +47,7 @@ pub struct Interface {
     pub virtual_port: Option<VirtualPort>,
     #[xml(child)]
     pub bandwidth: Option<Bandwidth>,
-    #[xml(attr = "port/@isolated")]
+    #[xml(attr = "port/@isolated", may)]
     pub isolated: Option<YesNo>,
     #[xml(child)]
     pub script: Option<Script>,
@@ -59,7 +59,7 @@ pub struct Interface {
     pub target: Option<InterfaceTarget>,
     #[xml(child, omit_empty)]
     pub guest: Option<InterfaceGuest>,
-    #[xml(attr = "model/@type", form = crate::forms::word)]
+    #[xml(attr = "model/@type", form = crate::forms::card_model)]
     pub model: Option<String>,
     #[xml(child, omit_empty)]
     pub driver: Option<InterfaceDriver>,
@@ -225,6 +225,9 @@ impl Interface {
         let Some(kind) = node.attr("type").and_then(|it| InterfaceKind::from_name(it.value())) else { return Ok(()) };
         if let Some(mtu) = node.child("mtu").filter(|it| it.attr("size").is_none()) {
             return Err(mtu.missing("@size"));
+        }
+        if let Some(managed) = node.attr("managed").filter(|_| kind != InterfaceKind::Hostdev) {
+            return Err(managed.error(ErrorKind::Unknown, "only host devices are managed"));
         }
         let is_switched = matches!(
             kind,

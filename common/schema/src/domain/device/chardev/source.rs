@@ -46,7 +46,7 @@ pub enum Chardev {
         log: Option<CharLog>,
     },
     Spiceport {
-        #[xml(attr = "source/@channel")]
+        #[xml(attr = "source/@channel", may)]
         channel: Option<String>,
         #[xml(child)]
         log: Option<CharLog>,
@@ -64,7 +64,7 @@ pub enum Chardev {
         log: Option<CharLog>,
     },
     Dbus {
-        #[xml(attr = "source/@channel")]
+        #[xml(attr = "source/@channel", may)]
         channel: Option<String>,
         #[xml(child)]
         log: Option<CharLog>,
@@ -214,7 +214,7 @@ pub struct SocketChardev {
     /// TCP has one; UDP may have one to bind and one to connect.
     #[xml(children = "source")]
     pub sources: Vec<CharSource>,
-    #[xml(attr = "protocol/@type")]
+    #[xml(attr = "protocol/@type", may)]
     pub protocol: Option<ProtocolKind>,
     #[xml(child)]
     pub log: Option<CharLog>,

@@ -155,6 +155,9 @@ impl InterfaceSource {
         if let Some(stray) = source.child("ip").or(source.child("route")).filter(|_| kind != K::Ethernet) {
             return Err(stray.error(ErrorKind::Unknown, "only an interface of type ethernet has addresses on the host"));
         }
+        if let Some(stray) = source.child("reconnect").filter(|_| kind != K::VhostUser) {
+            return Err(stray.error(ErrorKind::Unknown, "only an interface of type vhostuser connects anew"));
+        }
         match kind {
             K::Hostdev if source.child("address").is_none() && source.child("product").is_none() => {
                 Err(source.missing("address"))
