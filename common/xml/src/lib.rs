@@ -32,7 +32,7 @@
 //! | `nonzero` | a number of which zero is refused |
 //! | `lenient` | a bad value counts as absent, as the reference has it in a few old places |
 //! | `blank` | an empty text counts as absent, except in strict reading |
-//! | `must`, `may` | strict reading needs it though reading does not; or the other way round |
+//! | `must`, `may` | strict reading needs it though reading does not; or the other way round. An element named for one attribute (`mac/@address`) needs that one, unless it `may` |
 //! | `form = path` | strict reading asks `path(&str) -> bool` of the text, besides its type |
 //! | `free` | strict reading asks no more of the text than `form` does; what is not of the type is refused after all else |
 //! | `fault = Unsupported` | bad values are reported under this [`ErrorKind`] |
