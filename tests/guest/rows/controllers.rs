@@ -18,7 +18,8 @@ const ROWS: &[Row] = &[
     usb!("usb-piix4-uhci", "piix4-uhci", "8086:7112").on("pc"),
     usb!("usb-vt82c686b-uhci", "vt82c686b-uhci", "1106:3038").on("pc").refused("'vt82c686b-uhci'"),
     usb!("usb-ehci", "ehci", "8086:24CD"),
-    usb!("usb-ich9-uhci1", "ich9-uhci1", "8086:2934"),
+    // One that accompanies nobody.
+    usb!("usb-ich9-uhci1", "ich9-uhci1", "8086:2934").refused("companions"),
     usb!("usb-pci-ohci", "pci-ohci", "106B:003F"),
     usb!("usb-nec-xhci", "nec-xhci", "1033:0194"),
     usb!("usb-qemu-xhci", "qemu-xhci", "1B36:000D"),

@@ -123,8 +123,8 @@ const ROWS: &[Row] = &[
     row(
         "disk-scsi-cdrom",
         "<controller type='scsi' index='0' model='virtio-scsi'/>\
-         <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='{raw}'/><target dev='sda' bus='scsi' \
-         tray='closed'/><readonly/></disk>",
+         <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='{raw}'/>\
+         <target dev='sda' bus='scsi'/><readonly/></disk>",
         &["disk sr0 bytes=8388608 removable=1 model=QEMU_CD-ROM"],
     ),
     row(

@@ -107,7 +107,7 @@ const ROWS: &[Row] = &[
     .domain("<features><acpi/><ioapic driver='qemu'/></features>")
     .then(&[Step::Monitor("info qtree", "dev: intel-iommu")]),
     row("iommu-virtio", "<iommu model='virtio'/>", &["pci id=1AF4:1057", "acpi table=VIOT"]),
-    row("iommu-amd", "<iommu model='amd'/>", &[]).refused("'amd'"),
+    row("iommu-amd", "<iommu model='amd'/>", &[]).refused("amd"),
     row(
         "iommu-platform",
         "<iommu model='intel'/><rng model='virtio'><backend model='random'>/dev/urandom</backend><driver iommu='on' ats='on'/></rng>",

@@ -1,21 +1,24 @@
 //! `<disk>`: drives of all kinds. It refuses to know images: formats and sizes are the host's business.
 
-use virtbus_xml::{
-    Describe, Error, ErrorKind, Escaped, Fault, FormatOptions, Node, OnOff, Value, Writer, Xml, XmlEnum, YesNo,
-};
+use virtbus_xml::{Error, ErrorKind, Escaped, Fault, FormatOptions, Node, OnOff, Value, Xml, XmlEnum, YesNo};
 
+mod chain;
 mod driver;
+mod server;
 mod source;
 mod tune;
 
+pub use chain::{BackingStore, DataStore, Format, Mirror, MirrorJob, MirrorReady};
 pub use driver::{
     DiskCache, DiskDetect, DiskDiscard, DiskDriver, DiskErrorPolicy, DiskIo, DiskIoThread, DiskReadErrorPolicy,
     MetadataCache, QueueId,
 };
+pub use server::{
+    Auth, AuthSecret, AuthSecretKind, Cookie, Host, HostTransport, KnownHosts, ReconnectDelay, SshIdentity,
+};
 pub use source::{
-    Auth, AuthSecret, AuthSecretKind, Cookie, DataStore, DiskSource, DiskSourceMode, Encryption, EncryptionFormat,
-    EncryptionSecret, Format, Host, HostTransport, KnownHosts, Protocol, ReconnectDelay, Reservations, Slice,
-    SshIdentity, StartupPolicy,
+    DiskSource, DiskSourceMode, Encryption, EncryptionFormat, EncryptionSecret, Protocol, Reservations, Slice,
+    StartupPolicy,
 };
 pub use tune::{BlockIo, Geometry, GeometryTranslation, IoTune, ThrottleFilter};
 
@@ -394,136 +397,4 @@ pub enum DiskTray {
 pub struct Transient {
     #[xml(attr = "shareBacking")]
     pub share_backing: Option<YesNo>,
-}
-
-/// `<backingStore>`: the image below; an empty one ends the chain.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct BackingStore {
-    pub kind: Option<DiskKind>,
-    pub index: Option<u32>,
-    pub format: Option<Format>,
-    pub source: Option<DiskSource>,
-    pub below: Option<Box<Self>>,
-}
-
-/// What a `<backingStore>` says of its own image.
-#[derive(Xml)]
-struct Image {
-    #[xml(attr = "type")]
-    kind: Option<DiskKind>,
-    #[xml(attr, live)]
-    index: Option<u32>,
-    #[xml(child)]
-    format: Option<Format>,
-    #[xml(child)]
-    source: Option<DiskSource>,
-}
-
-/// Reading goes down the chain in a loop: on a stack, the deepest document would need more than a worker has.
-impl Xml for BackingStore {
-    fn read(node: Node<'_>) -> Result<Self, Error> {
-        let mut images = Vec::new();
-        let mut next = Some(node);
-        // What has no type ends the chain, whatever else it says.
-        while let Some(node) = next.filter(|it| it.attr("type").is_some()) {
-            let image = Image::read(node)?;
-            source::check_image(image.format.as_ref(), image.source.as_ref(), image.kind, node)?;
-            images.push(image);
-            next = node.child(BELOW);
-        }
-        let end = next.map(|_| Box::new(Self::default()));
-        let chain = images.into_iter().rev().fold(end, |below, Image { kind, index, format, source }| {
-            Some(Box::new(Self { kind, index, format, source, below }))
-        });
-        Ok(chain.map(|it| *it).unwrap_or_default())
-    }
-
-    fn examine(node: Node<'_>) -> Result<(), Error> {
-        for node in std::iter::successors(Some(node), |it| it.child(BELOW)) {
-            Image::examine(node)?;
-            let is_end = node.attr("type").is_none() && node.elements().next().is_none();
-            if is_end {
-                continue;
-            }
-            if node.child("format").is_none() {
-                return Err(node.missing("format"));
-            }
-            let kind = node.attr("type").and_then(|it| DiskKind::from_name(it.value())).unwrap_or(DiskKind::File);
-            if let Some(source) = node.child("source") {
-                DiskSource::form(source, kind)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn write_attrs(&self, w: &mut Writer) {
-        if let Some(kind) = &self.kind {
-            w.attr("type", kind);
-        }
-        if let Some(index) = self.index.filter(|_| !w.options().inactive) {
-            w.attr("index", &index);
-        }
-    }
-
-    fn write_content(&self, w: &mut Writer) {
-        if let Some(format) = &self.format {
-            format.write("format", w);
-        }
-        if let Some(source) = &self.source {
-            source.write("source", w);
-        }
-        if let Some(below) = &self.below {
-            below.write(BELOW, w);
-        }
-    }
-
-    fn describe(to: &mut dyn Describe) {
-        Image::describe(to);
-        virtbus_xml::describe::optional_child::<Self>(to, BELOW);
-    }
-}
-
-/// The element of the image below.
-const BELOW: &str = "backingStore";
-
-impl BackingStore {
-    /// Whether it says that there is nothing below.
-    #[must_use]
-    pub const fn is_end(&self) -> bool {
-        self.kind.is_none()
-    }
-}
-
-/// `<mirror>` of a running copy.
-#[derive(Debug, Clone, PartialEq, Xml)]
-pub struct Mirror {
-    #[xml(attr = "type")]
-    pub kind: Option<DiskKind>,
-    #[xml(attr)]
-    pub file: Option<String>,
-    #[xml(attr)]
-    pub format: Option<String>,
-    #[xml(attr)]
-    pub job: Option<MirrorJob>,
-    #[xml(attr)]
-    pub ready: Option<MirrorReady>,
-    #[xml(child = "format")]
-    pub image_format: Option<Format>,
-    #[xml(child)]
-    pub source: Option<DiskSource>,
-    #[xml(child = "backingStore")]
-    pub backing_store: Option<BackingStore>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
-pub enum MirrorJob {
-    Copy,
-    ActiveCommit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, XmlEnum)]
-pub enum MirrorReady {
-    Yes,
-    Abort,
-    Pivot,
 }
